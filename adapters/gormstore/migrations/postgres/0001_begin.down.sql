@@ -1,0 +1,15 @@
+DROP TABLE IF EXISTS gw_counter;
+DROP TABLE IF EXISTS gw_event;
+DROP TABLE IF EXISTS gw_rule_history;
+DROP TABLE IF EXISTS gw_rule;
+DROP TABLE IF EXISTS gw_ruleset;
+DROP TABLE IF EXISTS gw_key;
+DROP TABLE IF EXISTS gw_change;
+DROP TABLE IF EXISTS gw_claim;
+DROP TABLE IF EXISTS gw_artifact;
+DROP TABLE IF EXISTS gw_grant;
+DROP TABLE IF EXISTS gw_client_key;
+DROP TABLE IF EXISTS gw_client_use;
+DROP TABLE IF EXISTS gw_client;
+DROP TABLE IF EXISTS gw_member;
+DROP TABLE IF EXISTS gw_organization;

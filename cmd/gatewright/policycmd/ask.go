@@ -1,0 +1,240 @@
+package policycmd
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/gatewright/gatewright/policy"
+)
+
+// word is the answer in a word.
+func word(allowed bool) string {
+	if allowed {
+		return "allow"
+	}
+	return "deny"
+}
+
+func (c *call) decision(d policy.Decision) {
+	if c.format == "json" {
+		c.json(map[string]any{"decision": word(d.Allowed), "reason": d.Reason, "revision": d.Revision})
+		return
+	}
+	c.printf("%s (%s)\n", word(d.Allowed), d.Reason)
+	c.malformed(d)
+}
+
+// malformed says, beside the answer, what may be wrong with a question.
+func (c *call) malformed(d policy.Decision) {
+	if d.Reason == policy.ReasonInvalidQuestion {
+		fmt.Fprintln(c.io.Err, "the question is malformed: write the subject as user:ID or key:ID and name the organization; say what role it has by --role NAME")
+	}
+}
+
+func runCheck(c *call) error {
+	f := c.flags()
+	var s source
+	var a asker
+	s.register(f)
+	a.register(f)
+	args, err := c.parse(f)
+	if err != nil {
+		return err
+	}
+	q, err := a.question()
+	if err != nil {
+		return err
+	}
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	d, err := e.Check(c.ctx, q, args...)
+	if err != nil {
+		if _, ok := err.(*policy.ValuesError); ok {
+			return usagef("%s", strings.TrimPrefix(err.Error(), "policy: "))
+		}
+		return err
+	}
+	c.decision(d)
+	return nil
+}
+
+func runExplain(c *call) error {
+	f := c.flags()
+	var s source
+	var a asker
+	s.register(f)
+	a.register(f)
+	args, err := c.parse(f)
+	if err != nil {
+		return err
+	}
+	q, err := a.question()
+	if err != nil {
+		return err
+	}
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	q, err = e.Model().QuestionOf(q, args...)
+	if err != nil {
+		return usagef("%s", strings.TrimPrefix(err.Error(), "policy: "))
+	}
+	x, err := e.Explain(c.ctx, q)
+	if err != nil {
+		return err
+	}
+	if c.format == "json" {
+		c.json(x)
+		return nil
+	}
+	c.printf("%s (%s)\n", word(x.Decision.Allowed), x.Decision.Reason)
+	c.malformed(x.Decision)
+	for _, r := range x.Rules {
+		c.printf("  matches: %s\n", r)
+	}
+	for _, n := range x.Nearest {
+		c.printf("  hint: %s\n", n)
+	}
+	if !x.Decision.Allowed {
+		for _, m := range x.Candidates {
+			c.printf("  nearly: %s\n          fails: %s\n", m.MatchedRule, strings.Join(m.Failing, "; "))
+		}
+	}
+	return nil
+}
+
+func runCan(c *call) error {
+	f := c.flags()
+	var s source
+	var a asker
+	s.register(f)
+	a.register(f)
+	f.StringVar(&a.organization, "org", "", "organization")
+	f.StringVar(&a.subject, "subject", "key:someone", "who asks")
+	args, err := c.parse(f)
+	if err != nil {
+		return err
+	}
+	if len(args) != 1 {
+		return usagef("name one permission, as in transaction:read")
+	}
+	q, err := a.question()
+	if err != nil {
+		return err
+	}
+	if q.Object, q.Action, err = permission(args[0]); err != nil {
+		return err
+	}
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	if q.Organization == "" && e.Model().Organizations() {
+		return usagef("the model has organizations: name one with --org")
+	}
+	d, err := e.Decide(c.ctx, q)
+	if err != nil {
+		return err
+	}
+	c.decision(d)
+	return nil
+}
+
+func runWhoCan(c *call) error {
+	f := c.flags()
+	var s source
+	var a asker
+	s.register(f)
+	a.register(f)
+	f.StringVar(&a.organization, "org", "", "organization")
+	args, err := c.parse(f)
+	if err != nil {
+		return err
+	}
+	if len(args) != 1 {
+		return usagef("name one permission, as in transaction:read")
+	}
+	q, err := a.question()
+	if err != nil {
+		return err
+	}
+	if q.Object, q.Action, err = permission(args[0]); err != nil {
+		return err
+	}
+	e, err := s.engine()
+	if err != nil {
+		return err
+	}
+	if q.Organization == "" && e.Model().Organizations() {
+		return usagef("the model has organizations: name one with --org")
+	}
+	h, err := e.WhoCan(c.ctx, q)
+	if err != nil {
+		return err
+	}
+	if c.format == "json" {
+		c.json(h)
+		return nil
+	}
+	for _, r := range h.Roles {
+		c.printf("role:%s\n", r)
+	}
+	for _, s := range h.Subjects {
+		c.printf("%s\n", s)
+	}
+	if len(h.Roles)+len(h.Subjects) == 0 {
+		c.printf("nobody\n")
+	}
+	return nil
+}
+
+func runSimulate(c *call) error {
+	f := c.flags()
+	replay := f.String("replay", "", "decision log")
+	args, err := c.parse(f)
+	if err != nil {
+		return err
+	}
+	dir, err := directory(args)
+	if err != nil {
+		return err
+	}
+	if *replay == "" {
+		return usagef("--replay is required")
+	}
+	e, err := compile(filesIn(dir))
+	if err != nil {
+		return err
+	}
+	log, err := os.Open(*replay)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	impact, err := e.Replay(c.ctx, log)
+	if err != nil {
+		return err
+	}
+	if c.format == "json" {
+		c.json(impact)
+		return nil
+	}
+	for _, d := range impact.Changed {
+		r := d.Record
+		who := r.Subject
+		if len(r.Roles) > 0 {
+			who += " (" + strings.Join(r.Roles, ", ") + ")"
+		}
+		c.printf("%s: %s %s in %s: %s (%s) becomes %s (%s), %d times\n", who, r.Action, r.Object, r.Organization,
+			word(r.Allowed), r.Reason, word(d.Now.Allowed), d.Now.Reason, d.Count)
+	}
+	c.printf("%d decisions replayed, %d would change, %d skipped\n", impact.Replayed, impact.Changes, impact.Skipped)
+	if impact.Masked {
+		c.printf("the log hides ids: rules that name single ids were not met\n")
+	}
+	return nil
+}
