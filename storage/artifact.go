@@ -31,6 +31,8 @@ type Artifact struct {
 	// there is one) for it to be redeemed.
 	Organization string
 	Subject      string
+	// Account as in [Grant]: a host can drop by it what waits to be redeemed.
+	Account []byte
 	// Epochs as in [Grant]: once any has been raised, Redeem answers Unknown.
 	Epochs Epochs
 	// Sealed is its content, encrypted by the caller.
@@ -49,6 +51,10 @@ type Redemption struct {
 	At     time.Time
 	// Grant is created with it; nil where none comes of it.
 	Grant *Grant
+	// Next is an artifact that is stored with it, as a code is when a person has
+	// answered the question for it; nil where none follows. With another that has
+	// its key nothing is redeemed: [ErrExists].
+	Next *Artifact
 	// Until is how long the end of the first redeemer's grant must be
 	// remembered if this turns out to be a second use.
 	Until time.Time
@@ -60,6 +66,13 @@ type Redeemed struct {
 	// Grant is the one created, or the one ended by a second use.
 	Grant   ID
 	Changes []Change
+}
+
+// Pending selects artifacts that wait to be redeemed: those of Subject, or of
+// Account, or of both if both are given. One of them must be.
+type Pending struct {
+	Subject string
+	Account []byte
 }
 
 // Artifacts keeps what is redeemed once.
@@ -74,6 +87,12 @@ type Artifacts interface {
 	// client ends the grant of the first (Reused). Another client's use, or one
 	// after expiry, is Unknown and changes nothing.
 	Redeem(ctx context.Context, r Redemption) (Redeemed, error)
+	// DropPending removes the artifacts that wait to be redeemed, but no
+	// reference tokens, and returns how many there were. Once it has returned, a
+	// redemption of any that was stored before it began is either Unknown or has
+	// created its grant already, so that whoever lists the grants afterwards
+	// misses none.
+	DropPending(ctx context.Context, p Pending) (int, error)
 }
 
 // Once remembers keys: message ids, token ids of assertions.

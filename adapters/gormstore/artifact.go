@@ -2,9 +2,11 @@ package gormstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/gatewright/gatewright/storage"
@@ -16,7 +18,7 @@ func artifactRow(a *storage.Artifact) []any {
 	return []any{
 		int64(a.Kind), a.Key, a.Client, a.Organization, a.Subject,
 		int64(a.Epochs.Client), int64(a.Epochs.Organization), int64(a.Epochs.Member),
-		bytesOf(a.Sealed), toMillis(a.ExpiresAt), toMillis(a.RedeemedAt), idOf(a.Grant),
+		bytesOf(a.Sealed), toMillis(a.ExpiresAt), toMillis(a.RedeemedAt), idOf(a.Grant), bytesOf(a.Account),
 	}
 }
 
@@ -34,7 +36,7 @@ func scanArtifact(r *sql.Rows) (a storage.Artifact, err error) {
 	err = r.Scan(
 		&a.Kind, &a.Key, &a.Client, &a.Organization, &a.Subject,
 		&a.Epochs.Client, &a.Epochs.Organization, &a.Epochs.Member,
-		&a.Sealed, &expires, &redeemed, &grant,
+		&a.Sealed, &expires, &redeemed, &grant, &a.Account,
 	)
 	copy(a.Grant[:], grant)
 	a.ExpiresAt, a.RedeemedAt = fromMillis(expires), fromMillis(redeemed)
@@ -44,24 +46,35 @@ func scanArtifact(r *sql.Rows) (a storage.Artifact, err error) {
 type putArtifact struct {
 	task
 	artifact storage.Artifact
+	// follows marks one that comes of a redemption and must be new.
+	follows bool
 }
 
 // PutArtifact implements [storage.Artifacts].
 func (s *Store) PutArtifact(ctx context.Context, a storage.Artifact) error {
+	if err := checkArtifact(&a); err != nil {
+		return err
+	}
+	return s.submit(ctx, "put artifact", &putArtifact{artifact: keepArtifact(a)})
+}
+
+// checkArtifact refuses what the database could not keep.
+func checkArtifact(a *storage.Artifact) error {
 	if len(a.Key) == 0 {
 		return &invalid{"an artifact needs a key"}
 	}
-	if err := checkBytes("the artifact's key", a.Key, 64); err != nil {
-		return err
-	}
-	if err := checkBytes("the artifact's content", a.Sealed, largest); err != nil {
-		return err
-	}
-	if err := checkID("artifact", a.Client, a.Organization, a.Subject); err != nil {
-		return err
-	}
-	a.Key, a.Sealed = bytes.Clone(a.Key), bytes.Clone(a.Sealed)
-	return s.submit(ctx, "put artifact", &putArtifact{artifact: a})
+	return cmp.Or(
+		checkBytes("the artifact's key", a.Key, 64),
+		checkBytes("the artifact's account", a.Account, 64),
+		checkBytes("the artifact's content", a.Sealed, largest),
+		checkID("artifact", a.Client, a.Organization, a.Subject),
+	)
+}
+
+// keepArtifact copies an artifact: the caller may go before it is written.
+func keepArtifact(a storage.Artifact) storage.Artifact {
+	a.Key, a.Account, a.Sealed = bytes.Clone(a.Key), bytes.Clone(a.Account), bytes.Clone(a.Sealed)
+	return a
 }
 
 // Artifact implements [storage.Artifacts].
@@ -98,12 +111,57 @@ func (s *Store) Redeem(ctx context.Context, r storage.Redemption) (storage.Redee
 		g := keepGrant(*r.Grant)
 		r.Grant = &g
 	}
+	if r.Next != nil {
+		if err := checkArtifact(r.Next); err != nil {
+			return storage.Redeemed{}, err
+		}
+		a := keepArtifact(*r.Next)
+		r.Next = &a
+	}
 	r.Key, r.At = bytes.Clone(r.Key), milli(r.At)
 	c := &redeem{redemption: r}
 	if err := s.submit(ctx, "redeem", c); err != nil {
 		return storage.Redeemed{}, err
 	}
 	return c.answer, nil
+}
+
+// DropPending implements [storage.Artifacts].
+func (s *Store) DropPending(ctx context.Context, p storage.Pending) (int, error) {
+	if p.Subject == "" && len(p.Account) == 0 {
+		return 0, &invalid{"name the subject or the account whose artifacts are to be dropped"}
+	}
+	if !storable(p.Subject) {
+		return 0, nil
+	}
+	// The kind is that of reference tokens, as the indexes have it.
+	query, args := "SELECT kind, akey FROM gw_artifact WHERE kind <> 5 AND redeemed_at = 0", []any(nil)
+	if p.Subject != "" {
+		query, args = query+" AND subject = ?", append(args, p.Subject)
+	}
+	if len(p.Account) > 0 {
+		query, args = query+" AND account = ?", append(args, p.Account)
+	}
+	// In the order of batches, and not before a redemption under way is through.
+	query += " ORDER BY kind, akey"
+	gone := 0
+	err := s.write(ctx, "drop pending", func(ctx context.Context, tx *session) error {
+		var rows [][]any
+		read, dest := receivers(artifactTable.columns[:artifactTable.keys])
+		err := tx.query(ctx, func(r *sql.Rows) error {
+			err := r.Scan(dest...)
+			rows = append(rows, slices.Clone(read()))
+			return err
+		}, query+tx.core.dialect.lock(), args...)
+		if err != nil || len(rows) == 0 {
+			gone = 0
+			return err
+		}
+		n, err := tx.remove(ctx, artifactTable, rows)
+		gone = int(n)
+		return err
+	})
+	return gone, err
 }
 
 type claim struct {

@@ -273,6 +273,9 @@ func (b *batch) decideRedemption(c *redeem) error {
 	switch c.answer.Outcome {
 	case storage.Done:
 		c.answer.Grant = a.artifact.Grant
+		if r.Next != nil {
+			b.puts = append(b.puts, &putArtifact{artifact: *r.Next, follows: true})
+		}
 		if r.Grant != nil {
 			return b.create(*r.Grant)
 		}

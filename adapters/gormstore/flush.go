@@ -65,6 +65,9 @@ func (b *batch) insertArtifacts() error {
 	first := sorted[:0]
 	for _, c := range sorted {
 		if n := len(first); n > 0 && first[n-1].artifact.Kind == c.artifact.Kind && bytes.Equal(first[n-1].artifact.Key, c.artifact.Key) {
+			if c.follows || first[n-1].follows {
+				return errAlone
+			}
 			c.err = storage.ErrExists
 			continue
 		}
@@ -76,7 +79,11 @@ func (b *batch) insertArtifacts() error {
 		return err
 	}
 	for i, c := range first {
-		if !inserted[i] {
+		switch {
+		case inserted[i]:
+		case c.follows:
+			return storage.ErrExists
+		default:
 			c.err = storage.ErrExists
 		}
 	}

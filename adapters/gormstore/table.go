@@ -52,7 +52,7 @@ var (
 	artifactTable = &table{name: "gw_artifact", keys: 2, columns: []column{
 		{"kind", integer}, {"akey", binary}, {"client", text}, {"organization", text}, {"subject", text},
 		{"client_epoch", integer}, {"organization_epoch", integer}, {"member_epoch", integer},
-		{"sealed", binary}, {"expires_at", integer}, {"redeemed_at", integer}, {"grant_id", binary},
+		{"sealed", binary}, {"expires_at", integer}, {"redeemed_at", integer}, {"grant_id", binary}, {"account", binary},
 	}}
 	changeTable = &table{name: "gw_change", keys: 2, columns: []column{
 		{"kind", integer}, {"id", binary}, {"client", text}, {"status", integer}, {"version", integer}, {"epoch", integer},

@@ -1,7 +1,9 @@
 package memory
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatewright/gatewright/storage"
@@ -60,6 +62,12 @@ func (s *state) redeem(r *storage.Redemption) (storage.Redeemed, error) {
 		}
 		return answer, nil
 	}
+	next := artifactKey{}
+	if r.Next != nil {
+		if next = (artifactKey{r.Next.Kind, string(r.Next.Key)}); s.artifacts.has(next) {
+			return storage.Redeemed{}, storage.ErrExists
+		}
+	}
 	a.RedeemedAt = r.At
 	if r.Grant != nil {
 		if s.grants.has(r.Grant.ID) {
@@ -69,7 +77,32 @@ func (s *state) redeem(r *storage.Redemption) (storage.Redeemed, error) {
 		s.grants.put(r.Grant.ID, keepGrant(*r.Grant))
 	}
 	s.artifacts.put(key, a)
+	if r.Next != nil {
+		s.artifacts.put(next, keepArtifact(*r.Next))
+	}
 	return storage.Redeemed{Outcome: storage.Done, Grant: a.Grant}, nil
+}
+
+// DropPending implements [storage.Artifacts]. It looks at every artifact.
+func (c commands) DropPending(ctx context.Context, p storage.Pending) (n int, err error) {
+	if p.Subject == "" && len(p.Account) == 0 {
+		return 0, errors.New("memory: name the subject or the account whose artifacts are to be dropped")
+	}
+	err = c.on.write(ctx, func(s *state) error {
+		var keys []artifactKey
+		for key, a := range s.artifacts.all() {
+			if a.Kind != storage.ReferenceToken && a.RedeemedAt.IsZero() &&
+				(p.Subject == "" || p.Subject == a.Subject) && (len(p.Account) == 0 || bytes.Equal(p.Account, a.Account)) {
+				keys = append(keys, key)
+			}
+		}
+		for _, key := range keys {
+			s.artifacts.remove(key)
+		}
+		n = len(keys)
+		return nil
+	})
+	return n, err
 }
 
 // Claim implements [storage.Once]. It reads the clock of the process.

@@ -96,6 +96,7 @@ func keepGrant(g storage.Grant) storage.Grant {
 
 func copyArtifact(a storage.Artifact) storage.Artifact {
 	a.Key = slices.Clone(a.Key)
+	a.Account = slices.Clone(a.Account)
 	a.Sealed = slices.Clone(a.Sealed)
 	return a
 }

@@ -22,6 +22,8 @@ type fault struct {
 
 var faults = map[string]fault{
 	"decides a redemption before it writes": {"Race", func() storage.Store { return &hasty{Store: memory.New()} }},
+	"redeems what was dropped":              {"Race", func() storage.Store { return &stubborn{Store: memory.New()} }},
+	"drops only codes":                      {"Pending", func() storage.Store { return &keeping{Store: memory.New()} }},
 	"has no quorum":                         {"Quorum", func() storage.Store { return &noQuorum{Store: memory.New()} }},
 	"checks a quorum before it writes":      {"RaceRecords", func() storage.Store { return &hastyQuorum{Store: memory.New()} }},
 	"updates any version":                   {"Clients", func() storage.Store { return &anyVersion{Store: memory.New()} }},
@@ -89,6 +91,28 @@ func (s *hasty) Redeem(ctx context.Context, r storage.Redemption) (storage.Redee
 		return answer, err
 	}
 	return storage.Redeemed{Outcome: storage.Done, Grant: r.Grant.ID}, s.CreateGrant(ctx, *r.Grant)
+}
+
+type stubborn struct{ *memory.Store }
+
+func (s *stubborn) Redeem(ctx context.Context, r storage.Redemption) (storage.Redeemed, error) {
+	_, err := s.Artifact(ctx, r.Kind, r.Key)
+	time.Sleep(time.Millisecond)
+	answer, failed := s.Store.Redeem(ctx, r)
+	if err != nil || failed != nil || answer.Outcome != storage.Unknown || r.Grant == nil {
+		return answer, failed
+	}
+	return storage.Redeemed{Outcome: storage.Done, Grant: r.Grant.ID}, s.CreateGrant(ctx, *r.Grant)
+}
+
+// keeping forgets that a person may still have a question to answer.
+type keeping struct{ *memory.Store }
+
+func (s *keeping) PutArtifact(ctx context.Context, a storage.Artifact) error {
+	if a.Kind == storage.Interaction {
+		a.Subject, a.Account = "", nil
+	}
+	return s.Store.PutArtifact(ctx, a)
 }
 
 type noQuorum struct{ *memory.Store }

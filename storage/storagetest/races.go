@@ -12,6 +12,7 @@ import (
 var races = []test{
 	{"RedeemOneCode", raceRedeem},
 	{"RedeemOneInteraction", raceRedeemWithoutGrant},
+	{"RedeemAndDrop", raceRedeemAndDrop},
 	{"RotateOneToken", func(k *kit) { raceRotate(k, false, 0) }},
 	{"RotateOneTokenWithGrace", func(k *kit) { raceRotate(k, false, hour) }},
 	{"RotateOneVirtualGrant", func(k *kit) { raceRotate(k, true, 0) }},

@@ -17,6 +17,8 @@ var redemptions = []test{
 	{"Unknown", redeemUnknown},
 	{"Inactive", redeemInactive},
 	{"GrantExists", redeemGrantExists},
+	{"Next", redeemNext},
+	{"NextExists", redeemNextExists},
 	{"NoClient", redeemNoClient},
 	{"JustInTime", redeemJustInTime},
 }
@@ -44,7 +46,7 @@ func artifactPut(k *kit) {
 	c := k.client(k.organization().ID)
 	full := storage.Artifact{
 		Kind: storage.DeviceCode, Key: append(k.key(), k.key()...), Client: c.ID, Organization: c.Organization, Subject: k.name("user"),
-		Epochs: storage.Epochs{Client: 1, Organization: 2, Member: 3}, Sealed: []byte{0, 0xff}, ExpiresAt: k.now.Add(minute),
+		Epochs: storage.Epochs{Client: 1, Organization: 2, Member: 3}, Sealed: []byte{0, 0xff}, Account: k.key(), ExpiresAt: k.now.Add(minute),
 	}
 	k.must(k.store.PutArtifact(k.ctx, full))
 	k.storedArtifact(full)
@@ -291,6 +293,53 @@ func redeemGrantExists(k *kit) {
 	k.stored(g)
 	k.storedArtifact(a)
 	k.redeem(k.redemption(a), storage.Done)
+}
+
+// redeemNext answers a question for a code.
+func redeemNext(k *kit) {
+	o := k.organization()
+	c, m := k.client(o.ID), k.member(o.ID)
+	question := func(a *storage.Artifact) { a.Kind, a.Subject = storage.Interaction, m.Subject }
+	next := func() *storage.Artifact {
+		return &storage.Artifact{Kind: storage.AuthorizationCode, Key: k.key(), Client: c.ID, Organization: o.ID, Subject: m.Subject,
+			Account: k.key(), Epochs: storage.Epochs{Client: 1}, Sealed: []byte("sealed"), ExpiresAt: k.now.Add(minute)}
+	}
+	a := k.code(c, question)
+	r := k.redemption(a)
+	r.Grant, r.Next = nil, next()
+	k.redeem(r, storage.Done)
+	k.storedArtifact(*r.Next)
+	k.redeem(k.redemption(*r.Next), storage.Done)
+
+	absent := func(r storage.Redemption, want storage.Outcome) {
+		k.Helper()
+		r.Grant, r.Next = nil, next()
+		k.redeem(r, want)
+		_, err := k.store.Artifact(k.ctx, r.Next.Kind, r.Next.Key)
+		k.is(err, storage.ErrNotFound)
+	}
+	absent(k.redemption(a), storage.Reused)
+	other := k.redemption(k.code(c, question))
+	other.Client = k.client(o.ID).ID
+	absent(other, storage.Unknown)
+	k.updateMember(m, func(m *storage.Member) { m.Status = storage.Suspended })
+	absent(k.redemption(k.code(c, question)), storage.Inactive)
+}
+
+func redeemNextExists(k *kit) {
+	c := k.client(k.organization().ID)
+	there, a := k.code(c), k.code(c, func(a *storage.Artifact) { a.Kind = storage.Interaction })
+	r := k.redemption(a)
+	taken := there
+	taken.Sealed = []byte("another")
+	r.Next = &taken
+	_, err := k.store.Redeem(k.ctx, r)
+	k.is(err, storage.ErrExists)
+	k.storedArtifact(there)
+	k.storedArtifact(a)
+	k.noGrant(r.Grant.ID)
+	r.Next = nil
+	k.redeem(r, storage.Done)
 }
 
 func redeemNoClient(k *kit) {

@@ -77,6 +77,7 @@ var groups = []struct {
 	{"Rotate", rotations},
 	{"RotateRefused", rotationRefusals},
 	{"Redeem", redemptions},
+	{"Pending", pendings},
 	{"Once", claims},
 	{"Changes", changes},
 	{"Keys", keys},
