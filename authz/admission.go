@@ -96,7 +96,7 @@ func (b *perimeter) identify(a *Admission, r *http.Request, d Demand) *Refusal {
 	case client.Environment != b.profile.Environment:
 		return clientRefused("wrong_environment")
 	}
-	if b.address != nil {
+	if b.profile.AddressList {
 		if refusal := b.checkAddress(a, r, &client); refusal != nil {
 			return refusal
 		}

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -33,6 +34,10 @@ type GuardConfig struct {
 	Policy Decider
 	// Audit takes the refusals.
 	Audit Recorder
+	// ClientIP finds the caller's address, for rules with conditions on it and for
+	// the audit trail. Without one it is that which a resolver's own handler in
+	// front of the guard has found.
+	ClientIP *clientip.Resolver
 	// Logger defaults to discarding.
 	Logger *slog.Logger
 }
@@ -44,6 +49,7 @@ type Guard struct {
 	verifier Verifier
 	policy   Decider
 	audit    Recorder
+	resolver *clientip.Resolver
 	log      *slog.Logger
 }
 
@@ -57,10 +63,15 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 	case cfg.Audit == nil:
 		return nil, errors.New("authz: GuardConfig.Audit is required: refusals must be recorded somewhere")
 	}
+	if cfg.ClientIP != nil {
+		if err := cfg.ClientIP.Validate(); err != nil {
+			return nil, fmt.Errorf("authz: GuardConfig.ClientIP: %w", err)
+		}
+	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Guard{verifier: cfg.Verifier, policy: cfg.Policy, audit: cfg.Audit, log: cfg.Logger}, nil
+	return &Guard{verifier: cfg.Verifier, policy: cfg.Policy, audit: cfg.Audit, resolver: cfg.ClientIP, log: cfg.Logger}, nil
 }
 
 // Require returns middleware that lets a request through if it meets every
@@ -157,8 +168,34 @@ func principalOf(c *storage.Client) *Principal {
 	return &Principal{Client: c.ID, Organization: c.Organization, Environment: c.Environment, Roles: c.Roles, Boundary: c.Boundary}
 }
 
+// Allow asks for one more permission inside a handler that [Guard.Require] has
+// let the request through to, with facts for rules with conditions that only the
+// handler knows, such as an amount from the body (see [WithAttributes]). On a
+// refusal it answers, and records, as Require does, and returns false: the
+// handler must do nothing more. Outside of a guarded handler it refuses.
+func (g *Guard) Allow(w http.ResponseWriter, r *http.Request, permission PermissionRequirement, attributes map[string]any) bool {
+	x, guarded := r.Context().Value(exchangeKey{}).(*Exchange)
+	var refusal *Refusal
+	switch {
+	case g == nil || g.policy == nil:
+		refusal = unavailable("guard_not_configured", nil)
+	case !guarded:
+		refusal = unavailable("guard_not_passed", nil)
+	default:
+		refusal = permission.check(WithAttributes(r.Context(), attributes), g, x)
+	}
+	if refusal == nil {
+		return true
+	}
+	if !guarded {
+		x = &Exchange{Request: r, Route: r.Pattern}
+	}
+	g.refuse(w, x, refusal)
+	return false
+}
+
 // decide asks scopes and policy about one object and action.
-func (g *Guard) decide(ctx context.Context, p *Principal, object, action string) (Decision, *Refusal) {
+func (g *Guard) decide(ctx context.Context, p *Principal, address netip.Addr, object, action string) (Decision, *Refusal) {
 	if !scopesAllow(p, object, action) {
 		return Decision{Reason: reasonScope}, nil
 	}
@@ -168,7 +205,7 @@ func (g *Guard) decide(ctx context.Context, p *Principal, object, action string)
 	}
 	d, err := g.policy.Decide(ctx, Question{
 		Organization: p.Organization, Subject: p.Actor(), Roles: p.Roles, Boundary: boundary,
-		Scopes: p.Scopes, Object: object, Action: action,
+		Scopes: p.Scopes, Object: object, Action: action, Attributes: g.attributes(ctx, p, address),
 	})
 	if err != nil {
 		return Decision{}, unavailable("policy_unavailable", err)
@@ -193,7 +230,8 @@ type Explanation struct {
 }
 
 // Explain decides without a request, for people who ask why: may this token do
-// "object:action"? It records nothing.
+// "object:action"? Facts that a request would bring are those of [WithAttributes];
+// the caller's address is among them only if they name it. It records nothing.
 func (g *Guard) Explain(ctx context.Context, bearer, permission string) (Explanation, error) {
 	i := strings.LastIndexByte(permission, ':')
 	if i <= 0 || i == len(permission)-1 {
@@ -207,7 +245,7 @@ func (g *Guard) Explain(ctx context.Context, bearer, permission string) (Explana
 		}
 		return Explanation{Reason: r.Reason}, nil
 	}
-	d, refusal := g.decide(ctx, p, permission[:i], permission[i+1:])
+	d, refusal := g.decide(ctx, p, netip.Addr{}, permission[:i], permission[i+1:])
 	if refusal != nil {
 		return Explanation{}, refusal
 	}
@@ -218,7 +256,7 @@ func (g *Guard) Explain(ctx context.Context, bearer, permission string) (Explana
 // refuse writes, logs and audits a refusal: the one place where that happens.
 func (g *Guard) refuse(w http.ResponseWriter, x *Exchange, refusal *Refusal) {
 	if g != nil && g.audit != nil {
-		e := storage.Event{Type: "guard.refused", Outcome: refusal.Code, Reason: refusal.Reason, Route: x.Route, Address: x.address()}
+		e := storage.Event{Type: "guard.refused", Outcome: refusal.Code, Reason: refusal.Reason, Route: x.Route, Address: g.address(x)}
 		if p := x.Principal; p != nil {
 			e.Organization, e.Actor, e.Client, e.Grant = p.Organization, p.Actor(), p.Client, p.Grant
 		} else if x.admission != nil && x.admission.Client != nil {
@@ -254,13 +292,10 @@ func Bearer(r *http.Request) (string, *Refusal) {
 	return token, nil
 }
 
-// address is where the request came from, for the audit trail: as the perimeter
-// or a clientip.Resolver in front found it, else the peer's.
-func (x *Exchange) address() string {
-	if x.admission != nil && x.admission.Address.IsValid() {
-		return x.admission.Address.String()
-	}
-	if addr, ok := clientip.FromContext(x.Request.Context()); ok {
+// address is where the request came from, for the audit trail: as a resolver
+// found it, else the peer's.
+func (g *Guard) address(x *Exchange) string {
+	if addr := g.resolved(x); addr.IsValid() {
 		return addr.String()
 	}
 	if host, _, err := net.SplitHostPort(x.Request.RemoteAddr); err == nil {

@@ -46,7 +46,8 @@ type Config struct {
 	// them do so; the zero value is X-IBM-Client-Id and X-IBM-Client-Secret.
 	Headers Headers
 	// ClientIP finds the address of a request: [clientip.Direct], or FromHeader
-	// with the trusted proxies. Required where the profile has address lists.
+	// with the trusted proxies. Required where the profile has address lists, and
+	// for rules with conditions on the caller's address.
 	ClientIP *clientip.Resolver
 	// Addresses permits private and loopback ranges in clients' address lists.
 	Addresses allowlist.Options
@@ -94,6 +95,7 @@ type Installation struct {
 	uses          *lastUses
 	guesses       *throttle.Throttle
 	perimeter     *perimeter // nil where clients come in with a token alone
+	attributes    map[string]any
 
 	cancel context.CancelFunc
 	done   sync.WaitGroup
@@ -113,7 +115,8 @@ func Open(ctx context.Context, cfg Config) (*Installation, error) {
 	if err != nil {
 		return nil, fmt.Errorf("authz: Config.Keys: %w", err)
 	}
-	in := &Installation{cfg: cfg, ring: ring, codec: token.NewCodec(ring)}
+	in := &Installation{cfg: cfg, ring: ring, codec: token.NewCodec(ring),
+		attributes: map[string]any{attributeEnvironment: cfg.Profile.Environment}}
 	if in.guesses, err = throttle.New(throttle.Config{Limit: cfg.WrongSecrets, Window: time.Minute, Now: cfg.Now}); err != nil {
 		return nil, fmt.Errorf("authz: Config.WrongSecrets: %w", err)
 	}
@@ -167,6 +170,11 @@ func (cfg *Config) validate() error {
 	}
 	if err := cfg.Metadata.validate(); err != nil {
 		return err
+	}
+	if cfg.ClientIP != nil {
+		if err := cfg.ClientIP.Validate(); err != nil {
+			return fmt.Errorf("authz: Config.ClientIP: %w", err)
+		}
 	}
 	if cfg.Realm == "" {
 		cfg.Realm = cfg.Issuer
@@ -224,7 +232,7 @@ func (in *Installation) Close(ctx context.Context) error {
 
 // Guard returns a guard that verifies tokens in this process.
 func (in *Installation) Guard() *Guard {
-	return &Guard{in: in, verifier: in.Verifier(), policy: in.cfg.Policy, audit: in.recorder, log: in.cfg.Logger}
+	return &Guard{in: in, verifier: in.Verifier(), policy: in.cfg.Policy, audit: in.recorder, resolver: in.cfg.ClientIP, log: in.cfg.Logger}
 }
 
 // Config returns the configuration with its defaults filled in.

@@ -54,7 +54,7 @@ func newPerimeter(in *Installation) (*perimeter, error) {
 	if cfg.Headers.ClientID == "" || cfg.Headers.ClientSecret == "" {
 		return nil, fieldError("Headers", "names one header and not the other")
 	}
-	b := &perimeter{in: in, profile: p, headers: cfg.Headers}
+	b := &perimeter{in: in, profile: p, headers: cfg.Headers, address: cfg.ClientIP}
 	if err := b.addresses(cfg); err != nil {
 		return nil, err
 	}
@@ -71,10 +71,6 @@ func (b *perimeter) addresses(cfg *Config) error {
 	if cfg.ClientIP == nil {
 		return fieldError("ClientIP", "is required: the profile has address lists. Use clientip.Direct(), or clientip.FromHeader with your trusted proxies")
 	}
-	if err := cfg.ClientIP.Validate(); err != nil {
-		return fmt.Errorf("authz: Config.ClientIP: %w", err)
-	}
-	b.address = cfg.ClientIP
 	b.lists.options = cfg.Addresses
 	return nil
 }

@@ -114,7 +114,7 @@ func (p PermissionRequirement) check(ctx context.Context, g *Guard, x *Exchange)
 		}
 		object += ":" + id
 	}
-	d, refusal := g.decide(ctx, x.Principal, object, p.action)
+	d, refusal := g.decide(ctx, x.Principal, g.resolved(x), object, p.action)
 	if refusal != nil {
 		return refusal
 	}
