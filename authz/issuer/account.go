@@ -137,24 +137,39 @@ func (s *Server) maskedAccount(ctx context.Context, g *storage.Grant) (string, e
 }
 
 // EndGrantsOf ends every live grant of a customer, with all their tokens, and
-// returns how many there were. A code that is on its way is no grant yet: what it
-// may still be exchanged for, within Profile.Code, is stopped by OwnsAccount, or
-// by calling this once more after that time.
+// returns how many there were. Codes that are on their way and questions that the
+// customer has not answered yet are dropped before, in the store: when this
+// returns, no code that was issued before the call is exchanged by any instance,
+// and no grant of one is live. What the customer authorizes afterwards is new;
+// whether they may is the host's to say, in SignIn and OwnsAccount. After an error
+// some may have been ended: call it again.
 func (s *Server) EndGrantsOf(ctx context.Context, subject, reason string) (int, error) {
 	if subject == "" {
 		return 0, errors.New("issuer: EndGrantsOf: name a customer")
+	}
+	if err := s.dropPending(ctx, storage.Pending{Subject: subject}); err != nil {
+		return 0, err
 	}
 	return s.endGrants(ctx, storage.GrantFilter{Subject: subject}, reason)
 }
 
 // EndGrantsForAccount ends every live grant that is bound to an account, and
-// returns how many there were. For codes see [Server.EndGrantsOf].
+// returns how many there were; with codes and questions as in
+// [Server.EndGrantsOf]. A partner's token that names the account by
+// client_credentials is no grant in the store until it is first refreshed: each
+// call with one is the host's to refuse, in MayActFor.
 func (s *Server) EndGrantsForAccount(ctx context.Context, account, reason string) (int, error) {
 	if account == "" {
 		return 0, errors.New("issuer: EndGrantsForAccount: name an account")
 	}
 	ended := 0
-	for _, key := range s.in.Keyring().LookupKeys([]byte(account)) {
+	keys := s.in.Keyring().LookupKeys([]byte(account))
+	for _, key := range keys { // all of them first: a code may become a grant under another key
+		if err := s.dropPending(ctx, storage.Pending{Account: key}); err != nil {
+			return 0, err
+		}
+	}
+	for _, key := range keys {
 		n, err := s.endGrants(ctx, storage.GrantFilter{Account: key}, reason)
 		ended += n
 		if err != nil {
@@ -162,6 +177,13 @@ func (s *Server) EndGrantsForAccount(ctx context.Context, account, reason string
 		}
 	}
 	return ended, nil
+}
+
+func (s *Server) dropPending(ctx context.Context, p storage.Pending) error {
+	if _, err := s.in.Store().DropPending(ctx, p); err != nil {
+		return fmt.Errorf("issuer: dropping codes: %w", err)
+	}
+	return nil
 }
 
 func (s *Server) endGrants(ctx context.Context, filter storage.GrantFilter, reason string) (int, error) {

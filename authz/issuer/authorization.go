@@ -213,9 +213,10 @@ func (a *authorization) parse(params url.Values, client *storage.Client) error {
 	return nil
 }
 
-// approve issues the code and sends the browser back with it.
-func (a *authorization) approve(person Person) error {
-	approval := &grants.Approval{Client: a.client, Person: person.Subject, Bound: person.Bound, RedirectURI: a.params.Get("redirect_uri")}
+// approve answers the question with the key by a code, and sends the browser back
+// with it.
+func (a *authorization) approve(person Person, question []byte) error {
+	approval := &grants.Approval{Client: a.client, Person: person.Subject, Bound: person.Bound, RedirectURI: a.params.Get("redirect_uri"), Question: question}
 	response, err := a.grants.Authorize.NewAuthorizeResponse(a.r.Context(), a.parsed, approval)
 	if err != nil {
 		return err

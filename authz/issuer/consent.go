@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gatewright/gatewright/authz/issuer/internal/grants"
 	"github.com/gatewright/gatewright/authz/issuer/internal/wire"
 	"github.com/gatewright/gatewright/authz/token"
 	"github.com/gatewright/gatewright/storage"
@@ -30,6 +31,10 @@ type question struct {
 // ask keeps the question and has the sign-in show it. Nothing that was agreed to
 // before is remembered: a public client cannot prove that it is the same one.
 func (a *authorization) ask(person Person) error {
+	epochs, err := a.grants.AuthorizationEpochs(a.r.Context(), a.client, person.Subject)
+	if err != nil {
+		return err
+	}
 	now := a.in.Now()
 	id, key := a.in.Tokens().NewOpaque(token.InteractionPrefix, now)
 	plain, err := json.Marshal(question{Person: person, Request: a.requestHash()})
@@ -38,7 +43,7 @@ func (a *authorization) ask(person Person) error {
 	}
 	expires := now.Add(consentLifetime)
 	err = a.in.Store().PutArtifact(a.r.Context(), storage.Artifact{Kind: storage.Interaction, Key: key, Client: a.client.ID,
-		Organization: a.client.Organization, Subject: person.Subject, Epochs: storage.Epochs{Client: a.client.Epoch},
+		Organization: a.client.Organization, Subject: person.Subject, Account: a.grants.AccountKey(person.Bound), Epochs: epochs,
 		Sealed: a.in.SealRecord(plain, key), ExpiresAt: expires})
 	if err != nil {
 		return wire.Unavailable(err)
@@ -64,15 +69,14 @@ func (a *authorization) decide(form url.Values) error {
 	if decision != "allow" && decision != "deny" {
 		return wire.InvalidRequest("decision", "The decision is either allow or deny.")
 	}
-	lapsed := &wire.Error{Status: http.StatusBadRequest, Code: "access_denied", Reason: "consent_lapsed", Description: "The question was answered before, has lapsed, or was asked of somebody else. Start again."}
 	key, err := a.in.Tokens().OpaqueKey(token.InteractionPrefix, form.Get("consent"))
 	if err != nil {
-		return lapsed
+		return grants.ConsentLapsed()
 	}
 	stored, err := a.in.Store().Artifact(a.r.Context(), storage.Interaction, key)
 	switch {
 	case errors.Is(err, storage.ErrNotFound):
-		return lapsed
+		return grants.ConsentLapsed()
 	case err != nil:
 		return wire.Unavailable(err)
 	}
@@ -82,18 +86,19 @@ func (a *authorization) decide(form url.Values) error {
 	}
 	if stored.Client != a.client.ID || asked.Person.Subject != person.Subject || asked.Person.Session != person.Session ||
 		subtle.ConstantTimeCompare(asked.Request, a.requestHash()) != 1 {
-		return lapsed
+		return grants.ConsentLapsed()
+	}
+	if decision == "allow" {
+		return a.approve(asked.Person, key)
 	}
 	redeemed, err := a.in.Store().Redeem(a.r.Context(), storage.Redemption{Kind: storage.Interaction, Key: key, Client: a.client.ID, At: a.in.Now(), Until: a.in.Until()})
 	switch {
 	case err != nil:
 		return wire.Unavailable(err)
 	case redeemed.Outcome != storage.Done:
-		return lapsed
-	case decision == "deny":
-		return &wire.Error{Status: http.StatusForbidden, Code: "access_denied", Reason: "person_denied", Description: "The person denied the request."}
+		return grants.ConsentLapsed()
 	}
-	return a.approve(asked.Person)
+	return &wire.Error{Status: http.StatusForbidden, Code: "access_denied", Reason: "person_denied", Description: "The person denied the request."}
 }
 
 func (a *authorization) openQuestion(ctx context.Context, key, sealed []byte) (question, error) {

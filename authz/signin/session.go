@@ -97,7 +97,8 @@ func (v *visit) keep(s *session) error {
 }
 
 // end ends the session everywhere: every copy of its cookie is refused from now
-// on.
+// on. What the store keeps of it names nobody, so that it stays when all that
+// waits for a person is dropped ([storage.Artifacts.DropPending]).
 func (v *visit) end(s *session, reason string) error {
 	err := v.in.Store().PutArtifact(v.r.Context(), storage.Artifact{Kind: storage.Interaction, Key: s.endKey(),
 		ExpiresAt: s.ExpiresAt.Add(v.in.Skew())})

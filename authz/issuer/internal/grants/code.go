@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/ory/fosite"
@@ -37,6 +38,15 @@ type Approval struct {
 	Bound  []token.Binding
 	// RedirectURI is the one that was sent, empty if none was.
 	RedirectURI string
+	// Question is the key of the interaction that the person has answered; it is
+	// spent in the command that stores the code.
+	Question []byte
+}
+
+// ConsentLapsed refuses the answer to a question that does not wait for it.
+func ConsentLapsed() *wire.Error {
+	return &wire.Error{Status: http.StatusBadRequest, Code: "access_denied", Reason: "consent_lapsed",
+		Description: "The question was answered before, has lapsed, or was asked of somebody else. Start again."}
 }
 
 // authorizationCode is the grant of RFC 6749 section 4.1 with PKCE (RFC 7636).
@@ -52,7 +62,7 @@ func (h *authorizationCode) HandleAuthorizeEndpointRequest(ctx context.Context, 
 		return errors.New("issuer: an authorization response without a person's approval")
 	}
 	c := approval.Client
-	epochs, err := h.Epochs(ctx, c, approval.Person)
+	epochs, err := h.AuthorizationEpochs(ctx, c, approval.Person)
 	if err != nil {
 		return err
 	}
@@ -65,12 +75,18 @@ func (h *authorizationCode) HandleAuthorizeEndpointRequest(ctx context.Context, 
 	if err != nil {
 		return fmt.Errorf("issuer: encoding a code: %w", err)
 	}
-	err = h.in.Store().PutArtifact(ctx, storage.Artifact{Kind: storage.AuthorizationCode, Key: key, Client: c.ID,
-		Organization: c.Organization, Subject: approval.Person, Epochs: epochs,
-		Sealed:    h.in.SealRecord(plain, key),
-		ExpiresAt: now.Add(shorter(c.Lifetimes.Code, h.in.Config().Profile.Code))})
-	if err != nil {
+	// One command answers the question and stores the code: whoever drops what
+	// waits for a person finds either of them, and never nothing.
+	answered, err := h.in.Store().Redeem(ctx, storage.Redemption{Kind: storage.Interaction, Key: approval.Question, Client: c.ID, At: now, Until: h.in.Until(),
+		Next: &storage.Artifact{Kind: storage.AuthorizationCode, Key: key, Client: c.ID,
+			Organization: c.Organization, Subject: approval.Person, Account: h.AccountKey(approval.Bound), Epochs: epochs,
+			Sealed:    h.in.SealRecord(plain, key),
+			ExpiresAt: now.Add(shorter(c.Lifetimes.Code, h.in.Config().Profile.Code))}})
+	switch {
+	case err != nil:
 		return wire.Unavailable(err)
+	case answered.Outcome != storage.Done:
+		return ConsentLapsed()
 	}
 	response.AddParameter("code", text)
 	request.SetResponseTypeHandled("code")
@@ -170,7 +186,7 @@ func (h *authorizationCode) PopulateTokenEndpointResponse(ctx context.Context, r
 		return err
 	}
 	grant := &storage.Grant{ID: code.Grant, Client: c.ID, Organization: c.Organization, Subject: session.Subject, Epochs: epochs,
-		Scopes: code.Scopes, Audiences: code.Audience, Sealed: sealed, Account: h.accountKey(code.Bound), ConsentedAt: code.ConsentedAt,
+		Scopes: code.Scopes, Audiences: code.Audience, Sealed: sealed, Account: h.AccountKey(code.Bound), ConsentedAt: code.ConsentedAt,
 		ExpiresAt: absolute, IdleAt: idle, AccessUntil: a.ExpiresAt}
 	var next *token.Refresh
 	if mayUse(c, RefreshToken) == nil {
@@ -185,24 +201,24 @@ func (h *authorizationCode) PopulateTokenEndpointResponse(ctx context.Context, r
 		return wire.Unavailable(err)
 	}
 	h.in.Feed().Apply(redeemed.Changes...)
-	if err := h.redeemedOutcome(session, redeemed.Outcome); err != nil {
+	if err := h.redeemedOutcome(ctx, c, session, redeemed.Outcome); err != nil {
 		return err
 	}
 	return h.answerBoth(ctx, response, a, next, code.ConsentedAt)
 }
 
-// accountKey is the keyed hash by which a host can end the grants of an account;
+// AccountKey is the keyed hash by which a host can end the grants of an account;
 // nil without one.
-func (h *authorizationCode) accountKey(bound []token.Binding) []byte {
+func (g *Grants) AccountKey(bound []token.Binding) []byte {
 	for _, b := range bound {
 		if b.Kind == authz.AccountKind {
-			return h.in.Keyring().LookupKeys([]byte(b.Value))[0]
+			return g.in.Keyring().LookupKeys([]byte(b.Value))[0]
 		}
 	}
 	return nil
 }
 
-func (h *authorizationCode) redeemedOutcome(session *Session, o storage.Outcome) error {
+func (h *authorizationCode) redeemedOutcome(ctx context.Context, c *storage.Client, session *Session, o storage.Outcome) error {
 	switch {
 	case o == storage.Done && !session.redeemed:
 		return nil
@@ -210,7 +226,7 @@ func (h *authorizationCode) redeemedOutcome(session *Session, o storage.Outcome)
 		session.Replayed = true
 		return wire.InvalidGrant("code_reused")
 	case o == storage.Inactive:
-		return wire.InvalidClient("not_active")
+		return h.inactive(ctx, c, session.Subject)
 	default:
 		return wire.InvalidGrant("code_over")
 	}

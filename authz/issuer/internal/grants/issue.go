@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -45,6 +46,37 @@ func (g *Grants) Epochs(ctx context.Context, c *storage.Client, subject string) 
 		e.Member = member.Epoch
 	}
 	return e, nil
+}
+
+// AuthorizationEpochs are [Grants.Epochs] at the authorization endpoint, which
+// refuses in words of its own (RFC 6749 section 4.1.2.1).
+func (g *Grants) AuthorizationEpochs(ctx context.Context, c *storage.Client, person string) (storage.Epochs, error) {
+	e, err := g.Epochs(ctx, c, person)
+	if err == nil {
+		return e, nil
+	}
+	refusal := wire.From(err)
+	if refusal.Status >= 500 {
+		return e, err
+	}
+	return e, &wire.Error{Status: http.StatusForbidden, Code: "access_denied", Reason: refusal.Reason,
+		Description: "The person or the organization may not authorize anything right now."}
+}
+
+// inactive refuses what the store found not to be active. A person who may not
+// act is the grant's matter: the client's credentials are as good as before.
+func (g *Grants) inactive(ctx context.Context, c *storage.Client, person string) error {
+	if person == "" {
+		return wire.InvalidClient("not_active")
+	}
+	member, err := g.in.Store().Member(ctx, c.Organization, person)
+	switch {
+	case errors.Is(err, storage.ErrNotFound), err == nil && member.Status == storage.Active:
+		return wire.InvalidClient("not_active")
+	case err != nil:
+		return wire.Unavailable(err)
+	}
+	return wire.InvalidGrant("member_" + member.Status.String())
 }
 
 // checkScopes refuses scopes that the client may not have; letter for letter.

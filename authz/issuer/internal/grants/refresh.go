@@ -128,7 +128,7 @@ func (h *refreshToken) PopulateTokenEndpointResponse(ctx context.Context, reques
 	if err != nil {
 		return err
 	}
-	if err := h.outcome(session, rotated.Outcome); err != nil {
+	if err := h.outcome(ctx, c, session, rotated.Outcome); err != nil {
 		return err
 	}
 	next.Generation = rotated.Grant.Generation
@@ -163,7 +163,7 @@ func (h *refreshToken) rotate(ctx context.Context, c *storage.Client, t, next *t
 		}
 		r.Virtual = &storage.Grant{ID: t.Grant, Client: t.Client, Organization: t.Organization, Subject: t.Subject,
 			Epochs: storage.Epochs{Client: t.ClientEpoch, Organization: t.OrganizationEpoch, Member: t.MemberEpoch},
-			Scopes: t.Scopes, Audiences: t.Audience, Sealed: sealed, ConsentedAt: t.ConsentedAt, ExpiresAt: t.AbsoluteExpiry,
+			Scopes: t.Scopes, Audiences: t.Audience, Sealed: sealed, Account: h.AccountKey(t.Metadata), ConsentedAt: t.ConsentedAt, ExpiresAt: t.AbsoluteExpiry,
 			IdleAt: t.ExpiresAt, AccessUntil: t.AccessUntil, Refresh: presented}
 	}
 	rotated, err := h.in.Store().Rotate(ctx, r)
@@ -175,7 +175,7 @@ func (h *refreshToken) rotate(ctx context.Context, c *storage.Client, t, next *t
 }
 
 // outcome turns what the store decided into an answer.
-func (h *refreshToken) outcome(session *Session, o storage.Outcome) error {
+func (h *refreshToken) outcome(ctx context.Context, c *storage.Client, session *Session, o storage.Outcome) error {
 	switch o {
 	case storage.Done:
 		return nil
@@ -186,7 +186,7 @@ func (h *refreshToken) outcome(session *Session, o storage.Outcome) error {
 		session.Replayed = true
 		return wire.InvalidGrant("refresh_token_reused")
 	case storage.Inactive:
-		return wire.InvalidClient("not_active")
+		return h.inactive(ctx, c, session.Subject)
 	default:
 		return wire.InvalidGrant("grant_over")
 	}
