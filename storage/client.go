@@ -115,11 +115,14 @@ type Lifetimes struct {
 	ClientCredentialsRefresh *bool
 }
 
-// Quorum is a condition on an update: when it has been made, at least one
-// client or member of the organization that is active, and does not expire,
-// still holds the role. The zero value asks nothing.
+// Quorum is a condition on an update: when it has been made, somebody who is
+// active and does not expire still holds the role in the organization: a member,
+// or a client of the environment. A member holds it in all environments, so that
+// the update of a member asks for a holder in every other environment too in
+// which the organization has or had a client. The zero value asks nothing.
 type Quorum struct {
 	Organization string
+	Environment  string
 	Role         string
 }
 

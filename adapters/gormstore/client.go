@@ -254,7 +254,7 @@ func (s *Store) UpdateClient(ctx context.Context, c storage.Client, q storage.Qu
 		if err := tx.ownKeys(ctx, &next); err != nil {
 			return none, err
 		}
-		if err := tx.checkQuorum(ctx, q); err != nil {
+		if err := tx.checkQuorum(ctx, q, false); err != nil {
 			return none, err
 		}
 		if err := tx.putEvent(ctx, e); err != nil {

@@ -251,7 +251,7 @@ func (s *Store) UpdateMember(ctx context.Context, m storage.Member, q storage.Qu
 		if err := tx.gorm(ctx).Select("*").Updates(&row).Error; err != nil {
 			return none, err
 		}
-		if err := tx.checkQuorum(ctx, q); err != nil {
+		if err := tx.checkQuorum(ctx, q, true); err != nil {
 			return none, err
 		}
 		if err := tx.putEvent(ctx, e); err != nil {

@@ -99,7 +99,7 @@ func (s *Service) try(ctx context.Context, a Actor, r record, verb string, ifVer
 	*at.updated = now
 	var quorum storage.Quorum
 	if held && !r.holds(s.cfg.AdminRole) {
-		quorum = storage.Quorum{Organization: r.organization(), Role: s.cfg.AdminRole}
+		quorum = storage.Quorum{Organization: r.organization(), Environment: s.environment, Role: s.cfg.AdminRole}
 	}
 	change, err := r.save(ctx, s.store, quorum, s.in.Until(), s.event(a, verb, r, was, is))
 	switch {

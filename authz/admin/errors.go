@@ -108,7 +108,7 @@ func invalid(field, want string) error {
 
 func lastAdmin() error {
 	return &Refused{Err: ErrLastAdmin, Status: http.StatusConflict, Code: "last_admin", Reason: "last_admin",
-		Detail: "This is the last active administrator of the organization that does not expire. Make another one first."}
+		Detail: "Without it the organization, in this or another environment, is left with no active administrator that does not expire. Make another one first."}
 }
 
 func revoked(kind string) error {

@@ -140,14 +140,6 @@ func (s *state) quorum(q storage.Quorum, client *storage.Client, member *storage
 	if q == (storage.Quorum{}) {
 		return true
 	}
-	for id, c := range s.clients.all() {
-		if client != nil && id == client.ID {
-			c = *client
-		}
-		if c.Organization == q.Organization && c.Status == storage.Active && c.ExpiresAt.IsZero() && slices.Contains(c.Roles, q.Role) {
-			return true
-		}
-	}
 	for key, m := range s.members.all() {
 		if member != nil && key == (memberKey{member.Organization, member.Subject}) {
 			m = *member
@@ -156,5 +148,20 @@ func (s *state) quorum(q storage.Quorum, client *storage.Client, member *storage
 			return true
 		}
 	}
-	return false
+	held := map[string]bool{q.Environment: false} // by environment
+	for id, c := range s.clients.all() {
+		if client != nil && id == client.ID {
+			c = *client
+		}
+		if c.Organization != q.Organization || member == nil && c.Environment != q.Environment {
+			continue
+		}
+		held[c.Environment] = held[c.Environment] || c.Status == storage.Active && c.ExpiresAt.IsZero() && slices.Contains(c.Roles, q.Role)
+	}
+	for _, h := range held {
+		if !h {
+			return false
+		}
+	}
+	return true
 }

@@ -25,6 +25,7 @@ var faults = map[string]fault{
 	"redeems what was dropped":              {"Race", func() storage.Store { return &stubborn{Store: memory.New()} }},
 	"drops only codes":                      {"Pending", func() storage.Store { return &keeping{Store: memory.New()} }},
 	"has no quorum":                         {"Quorum", func() storage.Store { return &noQuorum{Store: memory.New()} }},
+	"counts admins of all environments":     {"Quorum", func() storage.Store { return &oneEnvironment{Store: memory.New()} }},
 	"checks a quorum before it writes":      {"RaceRecords", func() storage.Store { return &hastyQuorum{Store: memory.New()} }},
 	"updates any version":                   {"Clients", func() storage.Store { return &anyVersion{Store: memory.New()} }},
 	"loses events":                          {"Clients", func() storage.Store { return &noEvents{Store: memory.New()} }},
@@ -119,6 +120,13 @@ type noQuorum struct{ *memory.Store }
 
 func (s *noQuorum) UpdateClient(ctx context.Context, c storage.Client, _ storage.Quorum, until time.Time, e storage.Event) (storage.Change, error) {
 	return s.Store.UpdateClient(ctx, c, storage.Quorum{}, until, e)
+}
+
+type oneEnvironment struct{ *memory.Store }
+
+func (s *oneEnvironment) CreateClient(ctx context.Context, c storage.Client, e storage.Event) error {
+	c.Environment = "production"
+	return s.Store.CreateClient(ctx, c, e)
 }
 
 type hastyQuorum struct{ *memory.Store }

@@ -148,7 +148,7 @@ func hostileText(k *kit) {
 		o := k.organization()
 		last := k.client(o.ID, func(c *storage.Client) { c.Roles = []string{role + "x", "x" + role, role} })
 		last.Roles = []string{role + "x", "x" + role, role + " ", "[" + role + "]", `"` + role + `"`, role + "," + role}
-		_, err := k.store.UpdateClient(k.ctx, last, storage.Quorum{Organization: o.ID, Role: role}, k.now.Add(hour), k.event("key.updated", last.ID))
+		_, err := k.store.UpdateClient(k.ctx, last, storage.Quorum{Organization: o.ID, Environment: "production", Role: role}, k.now.Add(hour), k.event("key.updated", last.ID))
 		k.is(err, storage.ErrLastHolder)
 	}
 }

@@ -11,6 +11,7 @@ import (
 var raceRecords = []test{
 	{"UpdateOneClient", raceUpdateClient},
 	{"LastAdmins", raceLastAdmins},
+	{"LastAdminsOfEnvironments", raceLastAdminsOfEnvironments},
 	{"CreateOnce", raceCreateOnce},
 	{"OnePublicKey", racePublicKey},
 	{"ApplyOneRevision", raceApplyRules},
@@ -53,7 +54,7 @@ func raceLastAdmins(k *kit) {
 	for _, n := range []int{2, 2, 2, 8} {
 		k.rounds(func() {
 			o := k.organization()
-			q := storage.Quorum{Organization: o.ID, Role: "admin"}
+			q := storage.Quorum{Organization: o.ID, Environment: "production", Role: "admin"}
 			demote := make([]func(s storage.Store, e storage.Event) error, n)
 			events := make([]storage.Event, n)
 			for i := range demote {
@@ -86,6 +87,57 @@ func raceLastAdmins(k *kit) {
 			}
 		})
 	}
+}
+
+// raceLastAdminsOfEnvironments has the one member and the one client that each of
+// two environments has all removed at once, each in the name of an environment.
+// In each environment an admin is left: the member, or both of the clients.
+func raceLastAdminsOfEnvironments(k *kit) {
+	admins := []string{"admin"}
+	k.rounds(func() {
+		o := k.organization()
+		m := k.member(o.ID, func(m *storage.Member) { m.Roles = admins })
+		environments := []string{"production", "sandbox"}
+		clients := make([]storage.Client, len(environments))
+		for i, e := range environments {
+			clients[i] = k.client(o.ID, func(c *storage.Client) { c.Environment, c.Roles = e, admins })
+		}
+		events := make([]storage.Event, 4)
+		for i := range events {
+			events[i] = k.event("demoted", o.ID)
+		}
+		errs := contest(k, len(events), func(i int, s storage.Store) error {
+			q := storage.Quorum{Organization: o.ID, Environment: environments[i%2], Role: "admin"}
+			if i < 2 {
+				c := clients[i]
+				c.Status = storage.Revoked
+				_, err := s.UpdateClient(k.ctx, c, q, k.now.Add(hour), events[i])
+				return err
+			}
+			// Both name the same version, and one of them may win.
+			gone := m
+			gone.Status = storage.Suspended
+			_, err := s.UpdateMember(k.ctx, gone, q, k.now.Add(hour), events[i])
+			return err
+		})
+		for i, err := range errs {
+			if err != nil && (i < 2 || !errors.Is(err, storage.ErrConflict)) {
+				k.is(err, storage.ErrLastHolder)
+			}
+		}
+		left, err := k.store.Member(k.ctx, o.ID, m.Subject)
+		k.must(err)
+		if left.Status == storage.Active {
+			return
+		}
+		for _, c := range clients {
+			left, err := k.store.Client(k.ctx, c.ID)
+			k.must(err)
+			if left.Status != storage.Active {
+				k.Errorf("nobody is left to govern %s: %v", c.Environment, errs)
+			}
+		}
+	})
 }
 
 func raceCreateOnce(k *kit) {
