@@ -225,7 +225,7 @@ func (b *builder) close(rows []row) {
 	follow := b.shape.subject&relRole != 0
 	b.closures = make([]span, len(b.nameList))
 	for i, name := range b.nameList {
-		b.closures[i] = b.reachOf(name, own, below, follow)
+		b.closures[i] = b.closureOf(name, own, below, follow)
 	}
 	b.extend(own, below)
 	if len(b.groups) > 0 {
@@ -254,7 +254,7 @@ func (b *builder) close(rows []row) {
 	}
 }
 
-func (b *builder) reachOf(name string, own, below links, follow bool) span {
+func (b *builder) closureOf(name string, own, below links, follow bool) span {
 	reached := []string{name}
 	if follow {
 		var deep bool
@@ -295,7 +295,7 @@ func (b *builder) extend(own, below links) {
 		s := b.below.closures[id]
 		for _, source := range sources {
 			if slices.Contains(b.below.pool[s.off:s.off+s.n], source) {
-				b.extended[uint32(id)] = b.reachOf(name, own, below, true)
+				b.extended[uint32(id)] = b.closureOf(name, own, below, true)
 				break
 			}
 		}

@@ -119,6 +119,9 @@ func conditionFunction(c conditionColumn) func(args ...any) (any, error) {
 			return false, err
 		}
 		deny := len(args) > 2 && args[2] == "deny"
+		if q.facts.suppose != nil {
+			return parsed == nil || q.facts.suppose[supposition{c.function, c.attribute, text}].holds(deny), nil
+		}
 		return parsed == nil || parsed.test(q.facts).holds(deny), nil
 	}
 }
@@ -183,35 +186,44 @@ func renderCall(d *modelDef, e *callExpr, conditions *int) string {
 // decide asks Casbin and gives the reason of the answer. An error means that the
 // request cannot be evaluated, for instance an address that is none; the answer
 // is then no.
-func (f *fallback) decide(organization, subject, object, action string, facts *facts) (reason string, err error) {
-	key := cacheKey{subject, organization, object, action, strings.Join(facts.roles, "\x00")}
+func (f *fallback) decide(q *Question, facts *facts) (reason string, err error) {
+	key := cacheKey{q.Subject, q.Organization, q.Object, q.Action, strings.Join(facts.roles, "\x00")}
 	cached := f.def.request.index("ctx") < 0
 	if cached {
 		if reason := f.cachedAnswer(key); reason != "" {
 			return reason, nil
 		}
 	}
-	values := make([]any, 0, len(f.def.request.fields)+1)
-	for _, name := range f.def.request.fields {
-		switch name {
-		case "sub":
-			values = append(values, subject)
-		case "dom":
-			values = append(values, organization)
-		case "obj":
-			values = append(values, object)
-		case "act":
-			values = append(values, action)
-		case "ctx":
-		default:
-			return "", fmt.Errorf("policy: the model asks for a value %q that a question does not have", name)
-		}
+	values, err := f.values(q)
+	if err != nil {
+		return "", err
 	}
-	reason, err = f.enforce(organization, subject, facts, values)
+	reason, err = f.enforce(q.Organization, q.Subject, facts, values)
 	if err == nil && cached {
 		f.remember(key, reason)
 	}
 	return reason, err
+}
+
+// values puts a question in the order of the model's requests.
+func (f *fallback) values(q *Question) ([]any, error) {
+	values := make([]any, 0, len(f.def.request.fields)+1)
+	for _, name := range f.def.request.fields {
+		switch name {
+		case "sub":
+			values = append(values, q.Subject)
+		case "dom":
+			values = append(values, q.Organization)
+		case "obj":
+			values = append(values, q.Object)
+		case "act":
+			values = append(values, q.Action)
+		case "ctx":
+		default:
+			return nil, fmt.Errorf("policy: the model asks for a value %q that a question does not have", name)
+		}
+	}
+	return values, nil
 }
 
 // enforce asks Casbin. The rule it names is read and not kept: it is part of the

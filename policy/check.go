@@ -25,17 +25,24 @@ func (e *Engine) Check(ctx context.Context, with Question, values ...string) (De
 	if plain {
 		return e.Decide(ctx, q)
 	}
+	return e.checkValues(ctx, s, &q, values)
+}
+
+// checkValues decides a request that is no question, which no compiled model
+// has.
+func (e *Engine) checkValues(ctx context.Context, s *snapshot, q *Question, values []string) (Decision, error) {
 	set := s.set(q.Organization)
 	d := Decision{Reason: ReasonNoMatchingRule, Revision: set.revision()}
-	if err := e.fresh(); err != nil {
+	if err := e.freshFor(set); err != nil {
 		d.Reason = ReasonStale
 		return d, err
 	}
-	if !e.anySubject && s.def.request.index("sub") >= 0 && !validSubject(q.Subject) {
+	subject := slices.Index(Model{s.def}.RequestFields(), "sub")
+	if !e.anySubject && subject >= 0 && !validSubject(q.Subject) || q.Organization == everyOrganization {
 		d.Reason = ReasonInvalidQuestion
 		return d, nil
 	}
-	if reason, err := e.mayAct(ctx, &q); reason != "" {
+	if reason, err := e.mayAct(ctx, q); reason != "" {
 		d.Reason = reason
 		return d, err
 	}
@@ -45,23 +52,39 @@ func (e *Engine) Check(ctx context.Context, with Question, values ...string) (De
 		d.Reason = ReasonBoundary
 		return d, nil
 	}
-	f := &facts{roles: q.Roles, scopes: q.Scopes, attributes: q.Attributes, now: e.now}
-	var all []any
-	for i, name := range s.request() {
-		if name != "ctx" {
-			all = append(all, values[i])
+	ask := func(who *Question) (string, error) {
+		f := &facts{roles: who.Roles, scopes: who.Scopes, attributes: who.Attributes, now: e.now}
+		asked := make([]any, 0, len(values)+1)
+		for i, v := range values {
+			if i == subject {
+				v = who.Subject
+			}
+			asked = append(asked, v)
 		}
+		return set.fallback.enforce(who.Organization, who.Subject, f, asked)
 	}
-	d.Reason, err = set.fallback.enforce(q.Organization, q.Subject, f, all)
-	if err != nil {
+	var err error
+	if d.Reason, err = ask(q); err != nil {
 		d.Reason = ReasonInvalidQuestion
+		return d, nil
 	}
-	d.Allowed = d.Reason == ReasonAllowed
-	return d, nil
+	if d.Reason != ReasonAllowed {
+		return d, nil
+	}
+	bar, err := e.withinCreators(ctx, q, func(try *Question) (bool, error) {
+		reason, err := ask(try)
+		return err == nil && reason == ReasonAllowed && try.Boundary == nil, nil
+	})
+	switch {
+	case err != nil:
+		d.Reason = ReasonStale
+	case bar != nil:
+		d.Reason = ReasonBoundary
+	default:
+		d.Allowed = true
+	}
+	return d, err
 }
-
-// request names the values of a request, the facts left out.
-func (s *snapshot) request() []string { return Model{s.def}.RequestFields() }
 
 // question makes a question of values; plain, if it says all that they say.
 func (d *modelDef) question(with Question, values []string) (q Question, plain bool, err error) {

@@ -18,6 +18,9 @@ type facts struct {
 	scopes     []string
 	attributes map[string]any
 	now        func() time.Time
+	// suppose, where there is one, is what conditions are taken to come to, in
+	// place of the facts.
+	suppose map[supposition]truth
 }
 
 // truth is the outcome of a condition; unknown when the fact it needs is missing

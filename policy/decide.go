@@ -51,20 +51,39 @@ func (e *Engine) decide(ctx context.Context, s *snapshot, q *Question) (Decision
 	}
 	set := s.set(q.Organization)
 	revision := set.revision()
-	if err := e.fresh(); err != nil {
+	if err := e.freshFor(set); err != nil {
 		return Decision{Reason: ReasonStale, Revision: revision}, err
-	}
-	if !set.until.IsZero() && time.Now().After(set.until) {
-		return Decision{Reason: ReasonStale, Revision: revision}, staleError{}
 	}
 	if reason, err := e.mayAct(ctx, q); reason != "" {
 		return Decision{Reason: reason, Revision: revision}, err
 	}
 	allowed, reason := set.ask(s.def, q, e.now)
-	if allowed && capped(q.Boundary, q.Object, q.Action) {
-		allowed, reason = false, ReasonBoundary
+	if !allowed {
+		return Decision{Reason: reason, Revision: revision}, nil
 	}
-	return Decision{Allowed: allowed, Reason: reason, Revision: revision}, nil
+	if capped(q.Boundary, q.Object, q.Action) {
+		return Decision{Reason: ReasonBoundary, Revision: revision}, nil
+	}
+	bar, err := e.barrier(ctx, s.def, set, q)
+	switch {
+	case err != nil:
+		return Decision{Reason: ReasonStale, Revision: revision}, err
+	case bar != nil:
+		return Decision{Reason: ReasonBoundary, Revision: revision}, nil
+	}
+	return Decision{Allowed: true, Reason: reason, Revision: revision}, nil
+}
+
+// barrier is the creator of a subject, or the creator's creator and so on, who
+// may not do what is asked; nil if there is none.
+func (e *Engine) barrier(ctx context.Context, d *modelDef, set *orgSet, q *Question) (*Holder, error) {
+	if e.creator == nil {
+		return nil, nil
+	}
+	return e.withinCreators(ctx, q, func(try *Question) (bool, error) {
+		allowed, _ := set.ask(d, try, e.now)
+		return allowed, nil
+	})
 }
 
 // mayAct gives the reason why a subject may not act at all, "" if it may.
@@ -97,6 +116,16 @@ func (o *orgSet) ask(d *modelDef, q *Question, now func() time.Time) (bool, stri
 	if o.fallback != nil {
 		return o.askFallback(q, now)
 	}
+	var f *facts
+	if len(d.shape.conditions) != 0 {
+		f = &facts{roles: q.Roles, scopes: q.Scopes, attributes: q.Attributes, now: now}
+	}
+	return o.search(d, q, f)
+}
+
+// search looks for compiled rules that allow or deny; facts may be nil where the
+// model has no conditions.
+func (o *orgSet) search(d *modelDef, q *Question, f *facts) (bool, string) {
 	var buf [64]uint32
 	in := input{object: q.Object, action: q.Action}
 	in.who = o.tier.whoIs(buf[:0], q.Subject, q.Roles)
@@ -105,10 +134,6 @@ func (o *orgSet) ask(d *modelDef, q *Question, now func() time.Time) (bool, stri
 	}
 	if d.shape.object&relRole != 0 {
 		in.groups = o.tier.groupsOf(q.Object)
-	}
-	var f *facts
-	if len(d.shape.conditions) != 0 {
-		f = &facts{roles: q.Roles, scopes: q.Scopes, attributes: q.Attributes, now: now}
 	}
 	allow, deny := o.tier.match(&in, f)
 	if below := o.tier.below; deny == 0 && below != nil && (allow == 0 || below.denies) {
@@ -128,7 +153,7 @@ func (o *orgSet) ask(d *modelDef, q *Question, now func() time.Time) (bool, stri
 // whoIs gives the numbers of everything a subject is: itself, the roles it is
 // known to hold, and what both inherit.
 func (t *tier) whoIs(who []uint32, subject string, roles []string) []uint32 {
-	who = append(who, t.reachText(subject)...)
+	who = append(who, t.reach(subject)...)
 	if t.shape.subject&relRole == 0 {
 		return who
 	}
@@ -138,14 +163,14 @@ func (t *tier) whoIs(who []uint32, subject string, roles []string) []uint32 {
 		if len(role) < 5 || role[:5] != "role:" {
 			name = append(append(buf[:0], "role:"...), role...)
 		}
-		who = append(who, t.reach(name)...)
+		who = append(who, t.reachBytes(name)...)
 	}
 	return who
 }
 
 func (o *orgSet) askFallback(q *Question, now func() time.Time) (bool, string) {
 	f := &facts{roles: q.Roles, scopes: q.Scopes, attributes: q.Attributes, now: now}
-	reason, err := o.fallback.decide(q.Organization, q.Subject, q.Object, q.Action, f)
+	reason, err := o.fallback.decide(q, f)
 	if err != nil {
 		return false, ReasonInvalidQuestion
 	}

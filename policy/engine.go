@@ -19,6 +19,9 @@ type Config struct {
 	// Standing says whether a subject may act at all, whatever the rules say.
 	// Nil if the caller of Decide has made sure.
 	Standing StandingFunc
+	// Creator says under whom a subject stands, and caps it by what the creator
+	// may do at the moment. If nil, only the boundary of a question caps.
+	Creator CreatorFunc
 	// Now is the clock for conditions on time; nil means time.Now.
 	Now func() time.Time
 	// Log receives decisions; nil keeps none. See [DecisionLog].
@@ -56,6 +59,7 @@ type Engine struct {
 	changes sync.Mutex // serializes changes, never decisions
 
 	standing   StandingFunc
+	creator    CreatorFunc
 	now        func() time.Time
 	log        *DecisionLog
 	anySubject bool
@@ -79,9 +83,17 @@ func (e *UnknownRoleError) Unwrap() error { return ErrUnknownRole }
 // Refusal says how the error is told to a client of an administrative API.
 func (e *UnknownRoleError) Refusal() (status int, code string) { return 422, "unknown_role" }
 
-// ErrNotCompiled is the answer to questions that only a compiled model can
-// answer, such as which permissions a role has.
-var ErrNotCompiled = errors.New("policy: the model is not of the compiled shape, so that its permissions cannot be listed")
+// CannotTellError is the answer to a question about everything that roles give,
+// where the model or the number of its rules does not allow an answer that is
+// certain. Nothing is guessed: ask about single requests, or do as Fix says.
+type CannotTellError struct{ Why, Fix string }
+
+func (e *CannotTellError) Error() string {
+	return "policy: what roles give cannot be told: " + e.Why + "; " + e.Fix
+}
+
+// Refusal says how the error is told to a client of an administrative API.
+func (e *CannotTellError) Refusal() (status int, code string) { return 501, "policy_cannot_tell" }
 
 // ErrNoPolicy is the answer of an engine that was never configured.
 var ErrNoPolicy = errors.New("policy: the engine has no policy")
@@ -106,7 +118,7 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{standing: c.Standing, now: c.Now, log: c.Log, anySubject: c.InsecureAnySubject}
+	e := &Engine{standing: c.Standing, creator: c.Creator, now: c.Now, log: c.Log, anySubject: c.InsecureAnySubject}
 	if e.now == nil {
 		e.now = time.Now
 	}

@@ -156,3 +156,25 @@ func ExampleFormatRules() {
 	// p, role:cleaner, acme, floor,  sweep, allow
 	// <nil>
 }
+
+// A key never does more than the one who created it may do now.
+func ExampleConfig_creator() {
+	members := map[string][]string{"user:ann": {"admin"}} // a host's records
+	engine, err := policy.New(policy.Config{
+		Model: policy.DefaultModel(),
+		Rules: policy.DefaultRules(),
+		Creator: func(_ context.Context, _, subject string) (policy.Holder, bool, error) {
+			return policy.Holder{Subject: "user:ann", Roles: members["user:ann"]}, subject == "key:1", nil
+		},
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	question := policy.Question{Organization: "acme", Subject: "key:1", Roles: []string{"operator"}, Object: "transfer", Action: "initiate"}
+	before, _ := engine.Decide(context.Background(), question)
+	members["user:ann"] = []string{"viewer"} // Ann loses a right, and her key with her
+	after, _ := engine.Decide(context.Background(), question)
+	fmt.Println(before.Reason, after.Reason)
+	// Output: allowed boundary
+}

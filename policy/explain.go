@@ -75,8 +75,8 @@ func (e *Engine) Explain(ctx context.Context, q Question) (Explanation, error) {
 	set := s.set(q.Organization)
 	f := &facts{roles: q.Roles, scopes: q.Scopes, attributes: q.Attributes, now: e.now}
 	x.weigh(newEvaluator(s.def, &q, f, set.roleLinks()), set.ruleRows(s.def))
-	x.Nearest = e.nearest(s, set, &x)
-	return x, nil
+	x.Nearest, err = e.nearest(ctx, s, set, &x)
+	return x, err
 }
 
 // weigh sorts the rules into those that match and those that nearly do.
@@ -108,28 +108,33 @@ func (x *Explanation) weigh(v *evaluator, rows []row) {
 }
 
 // nearest says what would change the answer.
-func (e *Engine) nearest(s *snapshot, set *orgSet, x *Explanation) []string {
+func (e *Engine) nearest(ctx context.Context, s *snapshot, set *orgSet, x *Explanation) ([]string, error) {
 	q := x.Question
 	var hints []string
 	switch x.Decision.Reason {
 	case ReasonBoundary:
-		return []string{fmt.Sprintf("would be allowed if the boundary permitted %s", cmpPermission(q.Object, q.Action))}
+		return e.nearestBoundary(ctx, s, set, &q)
 	case ReasonExplicitDeny:
 		for _, r := range x.Rules {
 			if r.Effect == "deny" {
 				hints = append(hints, "denied by the rule "+r.String())
 			}
 		}
-		return hints
+		return hints, nil
 	case ReasonNoMatchingRule:
 	default:
-		return nil
+		return nil, nil
 	}
 	for _, role := range set.roleNames() {
 		try := q
 		try.Roles = append(slices.Clone(q.Roles), role)
-		allowed, _ := set.ask(s.def, &try, e.now)
-		if allowed && !capped(q.Boundary, q.Object, q.Action) {
+		if allowed, _ := set.ask(s.def, &try, e.now); !allowed || capped(q.Boundary, q.Object, q.Action) {
+			continue
+		}
+		switch bar, err := e.barrier(ctx, s.def, set, &try); {
+		case err != nil:
+			return nil, err
+		case bar == nil:
 			hints = append(hints, fmt.Sprintf("would be allowed with role %q", role))
 		}
 	}
@@ -141,11 +146,24 @@ func (e *Engine) nearest(s *snapshot, set *orgSet, x *Explanation) []string {
 			break
 		}
 	}
-	return hints
+	return hints, nil
 }
 
-func cmpPermission(object, action string) string {
-	return object + ":" + action
+// nearestBoundary says which boundary is in the way.
+func (e *Engine) nearestBoundary(ctx context.Context, s *snapshot, set *orgSet, q *Question) ([]string, error) {
+	wanted := q.Object + ":" + q.Action
+	if capped(q.Boundary, q.Object, q.Action) {
+		return []string{"would be allowed if the boundary permitted " + wanted}, nil
+	}
+	bar, err := e.barrier(ctx, s.def, set, q)
+	if err != nil || bar == nil {
+		return nil, err // the creator got the right meanwhile
+	}
+	who := bar.Subject
+	if who == "" {
+		who = "the one"
+	}
+	return []string{fmt.Sprintf("would be allowed if %s, under whom %s stands, had %s", who, q.Subject, wanted)}, nil
 }
 
 // invalidBecause says what is wrong with a question.

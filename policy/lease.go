@@ -45,3 +45,15 @@ func (e *Engine) renew(start time.Time, length time.Duration, now func() time.Ti
 	until := start.Add(length)
 	e.lease.Store(&lease{until: until, wall: until.Round(0), now: now})
 }
+
+// freshFor reports whether the engine may decide by the rules of one
+// organization.
+func (e *Engine) freshFor(o *orgSet) error {
+	if err := e.fresh(); err != nil {
+		return err
+	}
+	if !o.until.IsZero() && time.Now().After(o.until) {
+		return staleError{}
+	}
+	return nil
+}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // matcherChecker checks a parsed matcher against the definitions of its model.
@@ -87,6 +88,10 @@ func (c *matcherChecker) condition(e expr) {
 func (c *matcherChecker) value(e expr) {
 	switch e := e.(type) {
 	case *fieldExpr:
+		if e.owner == 'r' && e.name == "ctx" {
+			c.misusedContext(e)
+			return
+		}
 		c.field(e)
 	case *literalExpr:
 		c.literal(e)
@@ -109,11 +114,17 @@ func (c *matcherChecker) value(e expr) {
 	}
 }
 
+func (c *matcherChecker) misusedContext(f *fieldExpr) {
+	c.bad(f.pos, "wrong-arguments", "r.ctx is for condition functions only", "they are "+strings.Join(conditionNames(), ", "))
+}
+
 // literal refuses texts that Casbin would change before it compares them.
 func (c *matcherChecker) literal(l *literalExpr) {
 	switch {
 	case l.number:
 		c.bad(l.pos, "number", fmt.Sprintf("%s is a number, and every value is a text", l.text), fmt.Sprintf("write %q", l.text))
+	case strings.IndexFunc(l.text, unicode.IsControl) >= 0:
+		c.bad(l.pos, "bad-text", fmt.Sprintf("the text %q holds a control character", l.text), "write a text of printable characters")
 	case strings.ContainsAny(l.text, "[]()"), rewritten.MatchString(l.text):
 		c.bad(l.pos, "bad-text", fmt.Sprintf("Casbin would change the text %q", l.text), "write it without brackets, and without r. or p. at the begin of a word")
 	case dateLike.MatchString(l.text):
@@ -199,10 +210,6 @@ func (c *matcherChecker) call(e *callExpr) {
 // texts checks the arguments of a function on texts.
 func (c *matcherChecker) texts(args []expr) {
 	for _, a := range args {
-		if f, ok := a.(*fieldExpr); ok && f.owner == 'r' && f.name == "ctx" {
-			c.bad(f.pos, "wrong-arguments", "r.ctx is for condition functions only", "they are "+strings.Join(conditionNames(), ", "))
-			continue
-		}
 		switch a.(type) {
 		case *fieldExpr, *literalExpr:
 			c.value(a)

@@ -38,6 +38,8 @@ func TestTrapUnknownSectionsFieldsAndFunctions(t *testing.T) {
 		"a text":           {starterMatcher, "m = \"yes\"\n", "not-a-condition"},
 		"rules unused":     {starterMatcher, "m = r.sub == \"a\" && r.dom == \"b\" && r.obj == r.act\n", "rules-unused"},
 		"numbers":          {`p.dom == "*"`, `p.dom == 5`, "number"},
+		"facts as a value": {`p.dom == "*"`, `p.dom == r.ctx`, "wrong-arguments"},
+		"unseen text":      {`p.dom == "*"`, "p.dom == \"\x00\"", "bad-text"},
 		"conditional role": {"g = _, _, _", "g = _, _, (_, _)", "conditional-role"},
 	} {
 		text := strings.Replace(starterHead+starterMatcher, c.from, c.to, 1)

@@ -30,6 +30,13 @@ type shape struct {
 	fields            int
 }
 
+// patternsOnly reports whether a rule gives what its patterns of object and
+// action cover, and nothing else: neither texts that only look like patterns nor
+// groups of objects play a part.
+func (s *shape) patternsOnly() bool {
+	return s.object&^relEqual == relPattern && s.action&^relEqual == relPattern
+}
+
 // conditionColumn is a condition function on one field of the rules.
 type conditionColumn struct {
 	function  string

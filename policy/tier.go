@@ -98,45 +98,37 @@ func (t *tier) id(name string) (uint32, bool) {
 }
 
 // reach gives the numbers of a name and of every role it has; nil if no rule
-// knows the name. The key is a byte slice so that looking it up does not
-// allocate.
-func (t *tier) reach(name []byte) []uint32 {
-	if id, ok := t.names[string(name)]; ok {
-		s := t.closures[id-t.base]
-		return t.pool[s.off : s.off+s.n]
-	}
-	if t.below == nil {
-		return nil
-	}
-	id, ok := t.below.names[string(name)]
+// knows the name.
+func (t *tier) reach(name string) []uint32 {
+	id, ok := t.id(name)
 	if !ok {
 		return nil
 	}
-	if s, ok := t.extended[id]; ok {
-		return t.pool[s.off : s.off+s.n]
-	}
-	s := t.below.closures[id]
-	return t.below.pool[s.off : s.off+s.n]
+	return t.reachOf(id)
 }
 
-// reachText is reach for a string.
-func (t *tier) reachText(name string) []uint32 {
-	if id, ok := t.names[name]; ok {
-		s := t.closures[id-t.base]
-		return t.pool[s.off : s.off+s.n]
+// reachBytes is reach for a name that was put together, without allocating.
+func (t *tier) reachBytes(name []byte) []uint32 {
+	id, ok := t.names[string(name)]
+	if !ok && t.below != nil {
+		id, ok = t.below.names[string(name)]
 	}
-	if t.below == nil {
-		return nil
-	}
-	id, ok := t.below.names[name]
 	if !ok {
 		return nil
+	}
+	return t.reachOf(id)
+}
+
+// reachOf is reach for a numbered name.
+func (t *tier) reachOf(id uint32) []uint32 {
+	if id >= t.base {
+		s := t.closures[id-t.base]
+		return t.pool[s.off : s.off+s.n]
 	}
 	if s, ok := t.extended[id]; ok {
 		return t.pool[s.off : s.off+s.n]
 	}
-	s := t.below.closures[id]
-	return t.below.pool[s.off : s.off+s.n]
+	return t.below.reachOf(id)
 }
 
 // groupsOf gives an object and every group it belongs to, the object first.
@@ -304,7 +296,7 @@ func (t *tier) consider(m *matching, f *facts, i uint32) {
 	if m.deny != 0 || !r.deny && m.allow != 0 || !m.covers(r.act) {
 		return
 	}
-	if r.cond != 0 && !allHold(t.conds[r.cond], f, r.deny) {
+	if r.cond != 0 && !t.conditionsHold(r, f) {
 		return
 	}
 	if r.deny {
@@ -314,10 +306,24 @@ func (t *tier) consider(m *matching, f *facts, i uint32) {
 	}
 }
 
-// allHold reports whether every condition of a rule holds.
-func allHold(cells []cell, f *facts, deny bool) bool {
-	for _, c := range cells {
-		if c != nil && !c.test(f).holds(deny) {
+// conditionsHold reports whether every condition of a rule holds.
+func (t *tier) conditionsHold(r *rule, f *facts) bool {
+	if f.suppose != nil {
+		return t.supposed(r, f)
+	}
+	for _, c := range t.conds[r.cond] {
+		if c != nil && !c.test(f).holds(r.deny) {
+			return false
+		}
+	}
+	return true
+}
+
+// supposed is conditionsHold for what is supposed and not known.
+func (t *tier) supposed(r *rule, f *facts) bool {
+	texts := strings.Split(t.condText[r.cond], "\x00")
+	for i, c := range t.shape.conditions {
+		if texts[i] != "*" && !f.suppose[supposition{c.function, c.attribute, texts[i]}].holds(r.deny) {
 			return false
 		}
 	}

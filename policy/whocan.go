@@ -2,6 +2,7 @@ package policy
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -16,13 +17,15 @@ type Holders struct {
 
 // WhoCan lists the roles, and the subjects named in rules, that may do an action
 // to an object. The question's organization, object, action, scopes and
-// attributes count; its subject, roles and boundary do not.
+// attributes count; its subject, roles and boundary do not. Whom a rule names by
+// a pattern only is not listed. A model whose requests are no questions is a
+// [CannotTellError].
 func (e *Engine) WhoCan(ctx context.Context, q Question) (Holders, error) {
-	s := e.current.Load()
-	if s == nil {
-		return Holders{}, ErrNoPolicy
+	s, o, err := e.inForceFor(q.Organization)
+	if err != nil {
+		return Holders{}, err
 	}
-	if err := e.fresh(); err != nil {
+	if err := s.def.asksQuestions(); err != nil {
 		return Holders{}, err
 	}
 	h := Holders{Roles: []string{}, Subjects: []string{}}
@@ -30,39 +33,55 @@ func (e *Engine) WhoCan(ctx context.Context, q Question) (Holders, error) {
 	if !validQuestion(&q, s.def.request.index("dom") >= 0, e.anySubject) {
 		return h, nil
 	}
-	o := s.set(q.Organization)
 	for _, role := range o.roleNames() {
 		try := q
-		try.Subject, try.Roles = "user:\x00", []string{role}
+		try.Subject, try.Roles = "user:"+nobody, []string{role}
 		if allowed, _ := o.ask(s.def, &try, e.now); allowed {
 			h.Roles = append(h.Roles, role)
 		}
 	}
-	for _, subject := range o.subjects() {
-		if e.standing != nil {
-			if standing, err := e.standing(ctx, q.Organization, subject); err != nil {
-				return Holders{}, &StandingError{err}
-			} else if standing != Active {
-				continue
-			}
-		}
+	for _, subject := range o.subjects(s.def) {
 		try := q
 		try.Subject = subject
-		if allowed, _ := o.ask(s.def, &try, e.now); allowed {
+		if allowed, _ := o.ask(s.def, &try, e.now); !allowed {
+			continue
+		}
+		if active, err := e.active(ctx, q.Organization, subject); err != nil {
+			return Holders{}, err
+		} else if !active {
+			continue
+		}
+		switch bar, err := e.barrier(ctx, s.def, o, &try); {
+		case err != nil:
+			return Holders{}, err
+		case bar == nil:
 			h.Subjects = append(h.Subjects, subject)
 		}
 	}
 	return h, nil
 }
 
-// subjects lists the names in rules that are no roles.
-func (o *orgSet) subjects() []string {
+// asksQuestions refuses a model whose requests have values that a [Question] has
+// not.
+func (d *modelDef) asksQuestions() error {
+	for _, f := range (Model{d}).RequestFields() {
+		if f != "sub" && f != "dom" && f != "obj" && f != "act" {
+			return &CannotTellError{fmt.Sprintf("the model's requests have a field %q besides sub, dom, obj and act", f),
+				"ask Check about single requests, or pass it as an attribute to a condition function"}
+		}
+	}
+	return nil
+}
+
+// subjects lists the names in rules, and in the matcher of a model that is not
+// compiled, that are no roles.
+func (o *orgSet) subjects(d *modelDef) []string {
 	var names []string
 	for t := o.tier; t != nil; t = t.below {
 		names = append(names, t.nameList...)
 	}
 	if o.fallback != nil {
-		sub := o.fallback.def.rule.index("sub")
+		sub := d.rule.index("sub")
 		for _, r := range o.fallback.rows {
 			if r.fields[0] == "p" && sub >= 0 {
 				names = append(names, r.fields[1+sub])
@@ -71,8 +90,39 @@ func (o *orgSet) subjects() []string {
 				names = append(names, r.fields[1])
 			}
 		}
+		names = append(names, subjectTexts(d.matcher)...)
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return strings.HasPrefix(n, "role:") })
 	slices.Sort(names)
 	return slices.Compact(names)
+}
+
+// subjectTexts lists the texts that a matcher compares the subject with.
+func subjectTexts(e expr) []string {
+	switch e := e.(type) {
+	case *notExpr:
+		return subjectTexts(e.arg)
+	case *binaryExpr:
+		if !isRequestField(e.left, "sub") && !isRequestField(e.right, "sub") {
+			return append(subjectTexts(e.left), subjectTexts(e.right)...)
+		}
+		var names []string
+		for _, side := range []expr{e.left, e.right} {
+			switch side := side.(type) {
+			case *literalExpr:
+				names = append(names, side.text)
+			case *listExpr:
+				for _, item := range side.items {
+					names = append(names, item.(*literalExpr).text)
+				}
+			}
+		}
+		return names
+	}
+	return nil
+}
+
+func isRequestField(e expr, name string) bool {
+	f, ok := e.(*fieldExpr)
+	return ok && f.owner == 'r' && f.name == name
 }
