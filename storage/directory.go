@@ -17,7 +17,9 @@ type Organization struct {
 	Version   uint64
 }
 
-// Member is a person's membership of one organization.
+// Member is a person's membership of one organization. A revoked one is over for
+// good; the person may become a member again, which begins another one in the
+// same record, with a higher Epoch ([Directory.UpdateMember]).
 type Member struct {
 	Organization string
 	// Subject is the person, as the host's sign-in names them.
@@ -42,6 +44,9 @@ type Directory interface {
 
 	CreateMember(ctx context.Context, m Member, e Event) error
 	Member(ctx context.Context, organization, subject string) (Member, error)
+	// UpdateMember makes an active member of a revoked one only if m.Epoch is
+	// higher than the stored one, so that whatever was issued under the revoked
+	// membership stays dead; CreatedAt is m's then. Anything else is [ErrFinal].
 	UpdateMember(ctx context.Context, m Member, q Quorum, until time.Time, e Event) (Change, error)
 	ListMembers(ctx context.Context, organization string, p Page) ([]Member, error)
 }

@@ -238,11 +238,16 @@ func (s *Store) UpdateMember(ctx context.Context, m storage.Member, q storage.Qu
 		if err != nil || !found {
 			return none, orNotFound(err)
 		}
+		next := m
+		next.Epoch = max(m.Epoch, old.Epoch)
+		if anew := old.Status == storage.Revoked && m.Status == storage.Active && m.Epoch > old.Epoch; anew {
+			old.Status = storage.Active // a membership of its own begins
+		} else {
+			next.CreatedAt = old.CreatedAt
+		}
 		if err := updatable(old.Status, old.Version, m.Version); err != nil {
 			return none, err
 		}
-		next := m
-		next.CreatedAt, next.Epoch = old.CreatedAt, max(m.Epoch, old.Epoch)
 		next.Version++
 		row, err := toMemberRow(&next)
 		if err != nil {

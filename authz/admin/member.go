@@ -20,10 +20,16 @@ type NewMember struct {
 	Roles   []string
 }
 
-// CreateMember makes a person a member of the actor's organization. Who was
-// revoked there cannot become one again under the same subject.
+// CreateMember makes a person a member of the actor's organization. One whose
+// membership was revoked becomes a member anew, with the roles named here: the old
+// ones are gone, and no token, code or consent of before works again. Rules of a
+// policy that name the person apply to every membership of theirs; what they give
+// must be the actor's to give, as the roles.
 func (s *Service) CreateMember(ctx context.Context, a Actor, n NewMember) (storage.Member, error) {
 	m, err := s.createMember(ctx, a, n)
+	if errors.Is(err, ErrExists) {
+		m, err = s.memberAnew(ctx, a, n)
+	}
 	if err != nil {
 		s.recordRefusal(a, "member", "created", memberTarget(n.Subject), err)
 		return storage.Member{}, err
@@ -41,7 +47,7 @@ func (s *Service) createMember(ctx context.Context, a Actor, n NewMember) (stora
 	if err := cmp.Or(checkName(n.Name), checkRoles(n.Roles)); err != nil {
 		return storage.Member{}, err
 	}
-	if err := s.mayGive(ctx, a, rights{organization: a.organization, roles: n.Roles}); err != nil {
+	if err := s.mayGive(ctx, a, rights{organization: a.organization, subject: memberTarget(n.Subject), roles: n.Roles}); err != nil {
 		return storage.Member{}, err
 	}
 	if err := s.openOrganization(ctx, a.organization); err != nil {
@@ -72,6 +78,36 @@ func (s *Service) insertMember(ctx context.Context, a Actor, m *memberRecord) er
 	}
 	m.Version = 1
 	return nil
+}
+
+// memberAnew begins another membership of a person whose last one was revoked.
+// What is to be has been checked.
+func (s *Service) memberAnew(ctx context.Context, a Actor, n NewMember) (storage.Member, error) {
+	m, err := s.readMember(ctx, a, n.Subject)
+	if err != nil {
+		return storage.Member{}, err
+	}
+	if m.Status != storage.Revoked {
+		return storage.Member{}, exists("member")
+	}
+	before := m.members()
+	now := s.now()
+	m.Name, m.Roles, m.Status, m.CreatedAt, m.UpdatedAt = n.Name, slices.Clone(n.Roles), storage.Active, now, now
+	m.Epoch++ // which whatever was issued before is behind
+	was, is, err := changed(before, m.members())
+	if err != nil {
+		return storage.Member{}, fmt.Errorf("admin: describing a member: %w", err)
+	}
+	change, err := m.save(ctx, s.store, storage.Quorum{}, s.in.Until(), s.event(a, "readmitted", m, was, is))
+	switch {
+	case errors.Is(err, storage.ErrConflict), errors.Is(err, storage.ErrFinal): // another was quicker
+		return storage.Member{}, exists("member")
+	case err != nil:
+		return storage.Member{}, fmt.Errorf("admin: making a member anew: %w", err)
+	}
+	s.in.Feed().Apply(change)
+	m.Version, m.Epoch = change.Version, change.Epoch
+	return m.Member, nil
 }
 
 // Member returns one member of the actor's organization.
@@ -182,6 +218,7 @@ func (s *Service) ResumeMember(ctx context.Context, a Actor, subject string, o O
 }
 
 // RevokeMember ends a membership for good, with every token delegated under it.
+// The person can become a member again, which begins another: [Service.CreateMember].
 func (s *Service) RevokeMember(ctx context.Context, a Actor, subject string, o Options) (storage.Member, error) {
 	return s.changeMember(ctx, a, subject, verbRevoked, o.IfVersion, turn[*memberRecord](storage.Revoked, o.EndTokens))
 }

@@ -81,7 +81,7 @@ func (s *Service) checkSeed(ctx context.Context, c *storage.Client, secret strin
 }
 
 // EnsureMember makes a person a member unless they are one, and reports whether
-// it did. A membership that is there stays as it is.
+// it did. A membership that is there stays as it is, also a revoked one.
 func (s *Service) EnsureMember(ctx context.Context, organization string, n NewMember) (created bool, err error) {
 	_, err = s.createMember(ctx, Host().In(organization), n)
 	if errors.Is(err, ErrExists) {

@@ -89,7 +89,7 @@ func (t *Ticket) verdict(c *storage.Change) error {
 	case storage.OrganizationChange:
 		return s.verdict(t.OrganizationEpoch, anyGeneration)
 	case storage.MemberChange:
-		return s.verdict(t.MemberEpoch, anyGeneration)
+		return s.membership(t.MemberEpoch)
 	default:
 		return stale(errors.New("feed: the store answered with another kind of change"))
 	}

@@ -29,7 +29,7 @@ func TestVerdicts(t *testing.T) {
 		{"organization revoked", storage.Change{Kind: storage.OrganizationChange, ID: "org", Status: storage.Revoked}, feed.ErrRevoked},
 		{"organization's tokens ended", storage.Change{Kind: storage.OrganizationChange, ID: "org", Status: storage.Active, Epoch: 6}, feed.ErrEpoch},
 		{"member suspended", storage.Change{Kind: storage.MemberChange, ID: member, Status: storage.Suspended}, feed.ErrSuspended},
-		{"member revoked", storage.Change{Kind: storage.MemberChange, ID: member, Status: storage.Revoked}, feed.ErrRevoked},
+		{"member revoked", storage.Change{Kind: storage.MemberChange, ID: member, Epoch: 5, Status: storage.Revoked}, feed.ErrRevoked},
 		{"member's tokens ended", storage.Change{Kind: storage.MemberChange, ID: member, Status: storage.Active, Epoch: 6}, feed.ErrEpoch},
 
 		{"grant at this generation", storage.Change{Kind: storage.GrantChange, ID: string(grant[:]), MinGeneration: 3}, nil},
@@ -74,7 +74,7 @@ func TestFinalReasonsComeFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := start(t, feed.Config{Store: newFakeStore()})
 		f.Apply(suspended(2))
-		f.Apply(storage.Change{Kind: storage.MemberChange, ID: storage.MemberKey("org", "user"), Status: storage.Revoked, Until: soon()})
+		f.Apply(storage.Change{Kind: storage.MemberChange, ID: storage.MemberKey("org", "user"), Epoch: 5, Status: storage.Revoked, Until: soon()})
 		if err := f.Check(t.Context(), ticket()); !errors.Is(err, feed.ErrRevoked) {
 			t.Errorf("Check = %v, want ErrRevoked", err)
 		}
@@ -134,6 +134,40 @@ func TestSuspendResumeRevoke(t *testing.T) {
 		if err := f.Check(t.Context(), later); err != nil {
 			t.Errorf("a token of the new epoch: %v", err)
 		}
+	})
+}
+
+// A member that was revoked can be made one again, with a higher epoch. A token of
+// that membership is refused by who has not heard of it, but not for good.
+func TestMemberAgain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		store := newFakeStore()
+		f := start(t, feed.Config{Store: store})
+		member := func(version, epoch uint64, status storage.Status) storage.Change {
+			return storage.Change{Kind: storage.MemberChange, ID: storage.MemberKey("org", "user"), Version: version, Epoch: epoch, Status: status, Until: soon()}
+		}
+		old, fresh := ticket(), ticket()
+		old.MemberEpoch, fresh.MemberEpoch = 4, 5
+		want := func(before, after error) {
+			t.Helper()
+			if err := f.Check(t.Context(), old); !errors.Is(err, before) {
+				t.Errorf("of before: Check = %v, want %v", err, before)
+			}
+			if err := f.Check(t.Context(), fresh); !errors.Is(err, after) {
+				t.Errorf("of after: Check = %v, want %v", err, after)
+			}
+		}
+		store.commit(member(2, 4, storage.Revoked))
+		time.Sleep(interval + time.Millisecond)
+		want(feed.ErrRevoked, feed.ErrSuspended)
+		store.with(func() { store.fail = errDown })
+		time.Sleep(lease)
+		want(feed.ErrRevoked, feed.ErrStale)
+		store.with(func() { store.fail = nil })
+		store.commit(member(3, 5, storage.Active))
+		time.Sleep(interval + time.Millisecond)
+		want(feed.ErrEpoch, nil)
 	})
 }
 

@@ -64,3 +64,14 @@ func (s state) verdict(epoch uint64, generation uint32) error {
 		return nil
 	}
 }
+
+// membership is verdict for a member. A token of an epoch to come is of another
+// membership of a person whose last one was revoked; of that this has not heard,
+// and it is not final.
+func (s state) membership(epoch uint64) error {
+	err := s.verdict(epoch, anyGeneration)
+	if err == ErrRevoked && epoch > s.epoch {
+		return ErrSuspended
+	}
+	return err
+}

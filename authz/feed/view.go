@@ -184,6 +184,9 @@ func (v *view) checkName(k name, epoch uint64) error {
 	if n == nil {
 		return nil
 	}
+	if k.kind == storage.MemberChange {
+		return n.state.membership(epoch)
+	}
 	return n.state.verdict(epoch, anyGeneration)
 }
 

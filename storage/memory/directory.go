@@ -118,15 +118,17 @@ func (c commands) UpdateMember(ctx context.Context, m storage.Member, q storage.
 	key := memberKey{m.Organization, m.Subject}
 	err = c.on.write(ctx, func(s *state) error {
 		old, ok := s.members.get(key)
+		anew := old.Status == storage.Revoked && m.Status == storage.Active && m.Epoch > old.Epoch
 		switch {
 		case !ok:
 			return storage.ErrNotFound
-		case old.Status == storage.Revoked:
+		case old.Status == storage.Revoked && !anew:
 			return storage.ErrFinal
 		case old.Version != m.Version:
 			return storage.ErrConflict
+		case !anew:
+			m.CreatedAt = old.CreatedAt
 		}
-		m.CreatedAt = old.CreatedAt
 		m.Epoch = max(m.Epoch, old.Epoch)
 		m.Version++
 		if !s.quorum(q, nil, &m) {

@@ -1,6 +1,7 @@
 package storagetest
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -13,6 +14,7 @@ var directory = []test{
 	{"OrganizationList", organizationList},
 	{"Member", memberLife},
 	{"MemberRefused", memberRefused},
+	{"MemberAnew", memberAnew},
 	{"MemberList", memberList},
 	{"MemberKeysDoNotMeet", memberKeysDoNotMeet},
 	{"Copies", directoryCopies},
@@ -191,6 +193,58 @@ func memberRefused(k *kit) {
 	m.Status = storage.Active
 	_, err = k.store.UpdateMember(k.ctx, m, storage.Quorum{}, k.now.Add(hour), k.event("member.updated", m.Subject))
 	k.is(err, storage.ErrFinal)
+}
+
+// memberAnew makes a member of somebody whose membership was revoked, and shows
+// that nothing of before comes back.
+func memberAnew(k *kit) {
+	o := k.organization()
+	c := k.client(o.ID)
+	m := k.member(o.ID, func(m *storage.Member) { m.Roles, m.Epoch = []string{"admin"}, 4 })
+	of := storage.Epochs{Member: 4}
+	g := k.grant(c, func(g *storage.Grant) { g.Subject, g.Epochs = m.Subject, of })
+	code := k.code(c, func(a *storage.Artifact) { a.Subject, a.Epochs = m.Subject, of })
+	m = k.updateMember(m, func(m *storage.Member) { m.Status = storage.Revoked })
+
+	anew := m
+	anew.Status, anew.Epoch, anew.Roles, anew.Name = storage.Active, 5, []string{"viewer"}, "Somebody else"
+	anew.CreatedAt, anew.UpdatedAt = k.now.Add(minute), k.now.Add(minute)
+	for name, edit := range map[string]func(*storage.Member){
+		"the same epoch":    func(m *storage.Member) { m.Epoch = 4 },
+		"a lower epoch":     func(m *storage.Member) { m.Epoch = 0 },
+		"suspended":         func(m *storage.Member) { m.Status = storage.Suspended },
+		"revoked once more": func(m *storage.Member) { m.Status = storage.Revoked },
+	} {
+		next := anew
+		edit(&next)
+		e := k.event("member.updated", m.Subject)
+		if _, err := k.store.UpdateMember(k.ctx, next, storage.Quorum{}, k.now.Add(hour), e); !errors.Is(err, storage.ErrFinal) {
+			k.Errorf("%s: got %v, want %v", name, err, storage.ErrFinal)
+		}
+		k.notRecorded(e)
+	}
+	for _, version := range []uint64{0, anew.Version - 1, anew.Version + 1} {
+		next := anew
+		next.Version = version
+		_, err := k.store.UpdateMember(k.ctx, next, storage.Quorum{}, k.now.Add(hour), k.event("member.updated", m.Subject))
+		k.is(err, storage.ErrConflict)
+	}
+	e := k.event("member.updated", m.Subject)
+	change, err := k.store.UpdateMember(k.ctx, anew, storage.Quorum{}, k.now.Add(hour), e)
+	k.must(err)
+	k.recorded(e)
+	k.changed(storage.Change{
+		Kind: storage.MemberChange, ID: storage.MemberKey(o.ID, m.Subject),
+		Status: storage.Active, Version: m.Version + 1, Epoch: 5, Until: k.now.Add(hour),
+	}, change)
+	anew.Version++
+	got, err := k.store.Member(k.ctx, o.ID, m.Subject)
+	k.must(err)
+	k.equal("member", anew, got)
+
+	k.rotate(k.rotation(g), storage.Unknown)
+	k.redeem(k.redemption(code), storage.Unknown)
+	k.redeem(k.redemption(k.code(c, func(a *storage.Artifact) { a.Subject, a.Epochs.Member = m.Subject, 5 })), storage.Done)
 }
 
 func memberList(k *kit) {
