@@ -13,17 +13,20 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/gatewright/gatewright/adapters/gormstore/sqlitestore"
+	"github.com/gatewright/gatewright/adapters/gormstore"
 	"github.com/gatewright/gatewright/authz"
 	"github.com/gatewright/gatewright/authz/admin"
 	"github.com/gatewright/gatewright/authz/keyring"
 	"github.com/gatewright/gatewright/cmd/gatewright/internal/command"
+	"github.com/gatewright/gatewright/cmd/gatewright/internal/database"
 	"github.com/gatewright/gatewright/jose"
 	"github.com/gatewright/gatewright/mtls"
 	"github.com/gatewright/gatewright/mtls/mtlstest"
@@ -55,6 +58,32 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata/script", RequireExplicitExec: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "capture": capture},
 	})
+}
+
+// TestDatabaseScripts runs the scripts that work on an installation over every
+// kind of database. Each script finds the names of two databases of its own in
+// site.dsn and empty.dsn, and in missing.dsn that of one that is not there.
+func TestDatabaseScripts(t *testing.T) {
+	t.Parallel()
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			d.need(t)
+			testscript.Run(t, testscript.Params{
+				Dir: "testdata/database", RequireExplicitExec: true,
+				Cmds:      map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "capture": capture},
+				Condition: func(cond string) (bool, error) { return cond == strings.ToLower(d.name), nil },
+				Setup: func(env *testscript.Env) error {
+					for file, dsn := range map[string]string{"site": d.make(t, "site.db"), "empty": d.make(t, "empty.db"), "missing": d.missing(t)} {
+						if err := os.WriteFile(filepath.Join(env.WorkDir, file+".dsn"), []byte(dsn+"\n"), 0o600); err != nil {
+							return err
+						}
+					}
+					return nil
+				},
+			})
+		})
+	}
 }
 
 // exits runs a command and compares its exit code: exits 3 gatewright ...
@@ -180,8 +209,9 @@ func newBank([]string) error {
 	return os.WriteFile("bank.jwks", set, 0o644)
 }
 
-// open opens the installation of the scripts, as its server does.
-func open(file, rootFile string) (*admin.Service, *authz.Installation, func(), error) {
+// open opens the installation of the scripts, as its server does: dsnFile holds
+// the name of its database.
+func open(dsnFile, rootFile string) (*admin.Service, *authz.Installation, func(), error) {
 	ctx := context.Background()
 	text, err := os.ReadFile(rootFile)
 	if err != nil {
@@ -191,7 +221,7 @@ func open(file, rootFile string) (*admin.Service, *authz.Installation, func(), e
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	store, err := sqlitestore.Open(ctx, file)
+	store, err := openStore(ctx, dsnFile)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -207,7 +237,30 @@ func open(file, rootFile string) (*admin.Service, *authz.Installation, func(), e
 	return service, in, func() { _ = in.Close(ctx); _ = store.Close(ctx) }, err
 }
 
-// newSite makes a database with an organization, as a server does: newsite FILE
+// openStore makes the schema and opens the store, as a server does.
+func openStore(ctx context.Context, dsnFile string) (*gormstore.Store, error) {
+	text, err := os.ReadFile(dsnFile)
+	if err != nil {
+		return nil, err
+	}
+	dsn, err := database.Parse(strings.TrimSpace(string(text)))
+	if err != nil {
+		return nil, err
+	}
+	if err := dsn.Create(ctx); err != nil {
+		return nil, err
+	}
+	db, closeDB, err := dsn.SQL()
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(gormstore.Migrate(ctx, db), closeDB()); err != nil {
+		return nil, err
+	}
+	return dsn.Store(ctx)
+}
+
+// newSite makes a database with an organization, as a server does: newsite DSNFILE
 // ROOTFILE ORG...
 func newSite(args []string) error {
 	service, _, done, err := open(args[0], args[1])
@@ -223,7 +276,7 @@ func newSite(args []string) error {
 	return nil
 }
 
-// verify tells whether the server would accept a secret: verify FILE ROOTFILE
+// verify tells whether the server would accept a secret: verify DSNFILE ROOTFILE
 // CLIENT SECRET.
 func verify(args []string) error {
 	_, in, done, err := open(args[0], args[1])

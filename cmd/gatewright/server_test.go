@@ -35,13 +35,58 @@ func call(t *testing.T, want int, args ...string) string {
 	return out.String()
 }
 
+// kind is a kind of database that the tests run on.
+type kind struct {
+	name string
+	// variable says where the server is, empty if none is needed.
+	variable string
+	// make makes a database, in the file where it is one, and returns its name.
+	make func(t *testing.T, file string) string
+	// missing names a database that is not there.
+	missing func(t *testing.T) string
+}
+
+var databases = []kind{
+	{"SQLite", "", func(_ *testing.T, file string) string { return file }, func(*testing.T) string { return "missing.db" }},
+	{"PostgreSQL", "GATEWRIGHT_TEST_POSTGRES", func(t *testing.T, _ string) string { return postgresSchema(t) }, func(t *testing.T) string {
+		return renamed(t, os.Getenv("GATEWRIGHT_TEST_POSTGRES"))
+	}},
+	{"MySQL", "GATEWRIGHT_TEST_MYSQL", func(t *testing.T, _ string) string { return mysqlDatabase(t) }, func(t *testing.T) string {
+		return renamed(t, mysqlURL(t, "x"))
+	}},
+}
+
+// need skips a test whose server was not named.
+func (k *kind) need(t *testing.T) {
+	t.Helper()
+	if k.variable != "" && os.Getenv(k.variable) == "" {
+		t.Skip(k.variable + " is not set")
+	}
+}
+
+// renamed is the URL with the name of a database that nobody makes.
+func renamed(t *testing.T, dsn string) string {
+	t.Helper()
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal("the name of the test database is no URL")
+	}
+	u.Path = "/" + unique()
+	return u.String()
+}
+
 // TestServers runs migrations over the databases that are servers.
 func TestServers(t *testing.T) {
 	t.Parallel()
-	for name, database := range map[string]func(*testing.T) string{"PostgreSQL": postgresSchema, "MySQL": mysqlDatabase} {
+	for _, d := range databases {
+		if d.variable == "" {
+			continue
+		}
+		name := d.name
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			dsn := database(t)
+			d.need(t)
+			dsn := d.make(t, "")
 			file := filepath.Join(t.TempDir(), "dsn")
 			if err := os.WriteFile(file, []byte(dsn+"\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -66,9 +111,6 @@ func unique() string {
 
 func postgresSchema(t *testing.T) string {
 	dsn := os.Getenv("GATEWRIGHT_TEST_POSTGRES")
-	if dsn == "" {
-		t.Skip("GATEWRIGHT_TEST_POSTGRES is not set")
-	}
 	u, err := url.Parse(dsn)
 	if err != nil {
 		t.Fatal("GATEWRIGHT_TEST_POSTGRES is no URL")
@@ -84,16 +126,18 @@ func postgresSchema(t *testing.T) string {
 
 func mysqlDatabase(t *testing.T) string {
 	dsn := os.Getenv("GATEWRIGHT_TEST_MYSQL")
-	if dsn == "" {
-		t.Skip("GATEWRIGHT_TEST_MYSQL is not set")
-	}
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		t.Fatal("GATEWRIGHT_TEST_MYSQL is no DSN")
-	}
 	name := unique()
 	statement(t, "mysql", dsn, "CREATE DATABASE "+name)
 	t.Cleanup(func() { statement(t, "mysql", dsn, "DROP DATABASE "+name) })
+	return mysqlURL(t, name)
+}
+
+func mysqlURL(t *testing.T, name string) string {
+	t.Helper()
+	cfg, err := mysql.ParseDSN(os.Getenv("GATEWRIGHT_TEST_MYSQL"))
+	if err != nil {
+		t.Fatal("GATEWRIGHT_TEST_MYSQL is no DSN")
+	}
 	u := url.URL{Scheme: "mysql", User: url.User(cfg.User), Host: cfg.Addr, Path: "/" + name} // the URL form
 	if cfg.Passwd != "" {
 		u.User = url.UserPassword(cfg.User, cfg.Passwd)
@@ -165,8 +209,21 @@ func TestReportOfInstallation(t *testing.T) {
 // TestServerNotices: what the command does is known to a server that runs.
 func TestServerNotices(t *testing.T) {
 	t.Parallel()
+	for _, d := range databases {
+		t.Run(d.name, func(t *testing.T) {
+			t.Parallel()
+			d.need(t)
+			serverNotices(t, d)
+		})
+	}
+}
+
+func serverNotices(t *testing.T, d kind) {
 	dir := t.TempDir()
-	file, root := filepath.Join(dir, "site.db"), filepath.Join(dir, "root.key")
+	file, root := filepath.Join(dir, "dsn"), filepath.Join(dir, "root.key")
+	if err := os.WriteFile(file, []byte(d.make(t, filepath.Join(dir, "site.db"))+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	call(t, command.ExitOK, "keys", "root", root)
 	service, in, done, err := open(file, root)
 	if err != nil {
@@ -176,7 +233,7 @@ func TestServerNotices(t *testing.T) {
 	if err := service.EnsureOrganization(t.Context(), "acme", "Acme"); err != nil {
 		t.Fatal(err)
 	}
-	at := []string{"-organization", "acme", "-environment", "live", "-issuer", "https://api.example.com", "-root-key", root, "-dsn", file}
+	at := []string{"-organization", "acme", "-environment", "live", "-issuer", "https://api.example.com", "-root-key", root, "-dsn-file", file}
 	var made struct {
 		ID     string `json:"client_id"`
 		Secret string `json:"client_secret"`

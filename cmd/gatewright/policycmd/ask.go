@@ -1,6 +1,8 @@
 package policycmd
 
 import (
+	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -18,43 +20,76 @@ func word(allowed bool) string {
 
 func (c *call) decision(d policy.Decision) {
 	if c.format == "json" {
-		c.json(map[string]any{"decision": word(d.Allowed), "reason": d.Reason, "revision": d.Revision})
+		answer := map[string]any{"decision": word(d.Allowed), "reason": d.Reason, "revision": d.Revision}
+		if d.Reason == policy.ReasonInvalidQuestion {
+			answer["hint"] = malformed
+		}
+		c.json(answer)
 		return
 	}
 	c.printf("%s (%s)\n", word(d.Allowed), d.Reason)
 	c.malformed(d)
 }
 
-// malformed says, beside the answer, what may be wrong with a question.
+// malformed says what may be wrong with a question.
+const malformed = "the question is malformed: write the subject as user:ID or key:ID and name the organization; say what role it has by --role NAME"
+
+// malformed says so beside the answer.
 func (c *call) malformed(d policy.Decision) {
 	if d.Reason == policy.ReasonInvalidQuestion {
-		fmt.Fprintln(c.io.Err, "the question is malformed: write the subject as user:ID or key:ID and name the organization; say what role it has by --role NAME")
+		fmt.Fprintln(c.io.Err, malformed)
 	}
 }
 
-func runCheck(c *call) error {
+// asking reads the flags that every question has, and those that more adds, and
+// gives the policy, the question so far and the other arguments.
+func (c *call) asking(more func(*flag.FlagSet, *asker)) (*policy.Engine, policy.Question, []string, error) {
 	f := c.flags()
 	var s source
 	var a asker
 	s.register(f)
-	a.register(f)
+	a.circumstances(f)
+	more(f, &a)
 	args, err := c.parse(f)
 	if err != nil {
-		return err
+		return nil, policy.Question{}, nil, err
 	}
 	q, err := a.question()
 	if err != nil {
-		return err
+		return nil, q, nil, err
 	}
 	e, err := s.engine()
+	return e, q, args, err
+}
+
+// askingPermission is asking for one permission.
+func (c *call) askingPermission(more func(*flag.FlagSet, *asker)) (*policy.Engine, policy.Question, error) {
+	e, q, args, err := c.asking(func(f *flag.FlagSet, a *asker) {
+		f.StringVar(&a.organization, "org", "", "organization")
+		more(f, a)
+	})
+	switch {
+	case err != nil:
+	case len(args) != 1:
+		err = usagef("name one permission, as in transaction:read")
+	default:
+		if q.Object, q.Action, err = permission(args[0]); err == nil && q.Organization == "" && e.Model().Organizations() {
+			err = usagef("the model has organizations: name one with --org")
+		}
+	}
+	return e, q, err
+}
+
+func runCheck(c *call) error {
+	e, q, args, err := c.asking(func(f *flag.FlagSet, a *asker) { a.person(f) })
 	if err != nil {
 		return err
 	}
 	d, err := e.Check(c.ctx, q, args...)
+	if wrong := (*policy.ValuesError)(nil); errors.As(err, &wrong) {
+		return asUsage(err)
+	}
 	if err != nil {
-		if _, ok := err.(*policy.ValuesError); ok {
-			return usagef("%s", strings.TrimPrefix(err.Error(), "policy: "))
-		}
 		return err
 	}
 	c.decision(d)
@@ -62,34 +97,25 @@ func runCheck(c *call) error {
 }
 
 func runExplain(c *call) error {
-	f := c.flags()
-	var s source
-	var a asker
-	s.register(f)
-	a.register(f)
-	args, err := c.parse(f)
+	e, q, args, err := c.asking(func(f *flag.FlagSet, a *asker) { a.person(f) })
 	if err != nil {
 		return err
 	}
-	q, err := a.question()
-	if err != nil {
-		return err
-	}
-	e, err := s.engine()
-	if err != nil {
-		return err
-	}
-	q, err = e.Model().QuestionOf(q, args...)
-	if err != nil {
-		return usagef("%s", strings.TrimPrefix(err.Error(), "policy: "))
+	if q, err = e.Model().QuestionOf(q, args...); err != nil {
+		return asUsage(err)
 	}
 	x, err := e.Explain(c.ctx, q)
 	if err != nil {
 		return err
 	}
+	c.explanation(x)
+	return nil
+}
+
+func (c *call) explanation(x policy.Explanation) {
 	if c.format == "json" {
 		c.json(x)
-		return nil
+		return
 	}
 	c.printf("%s (%s)\n", word(x.Decision.Allowed), x.Decision.Reason)
 	c.malformed(x.Decision)
@@ -99,42 +125,21 @@ func runExplain(c *call) error {
 	for _, n := range x.Nearest {
 		c.printf("  hint: %s\n", n)
 	}
-	if !x.Decision.Allowed {
-		for _, m := range x.Candidates {
-			c.printf("  nearly: %s\n          fails: %s\n", m.MatchedRule, strings.Join(m.Failing, "; "))
-		}
+	if x.Decision.Allowed {
+		return
 	}
-	return nil
+	for _, m := range x.Candidates {
+		c.printf("  nearly: %s\n          fails: %s\n", m.MatchedRule, strings.Join(m.Failing, "; "))
+	}
 }
 
 func runCan(c *call) error {
-	f := c.flags()
-	var s source
-	var a asker
-	s.register(f)
-	a.register(f)
-	f.StringVar(&a.organization, "org", "", "organization")
-	f.StringVar(&a.subject, "subject", "key:someone", "who asks")
-	args, err := c.parse(f)
+	e, q, err := c.askingPermission(func(f *flag.FlagSet, a *asker) {
+		f.StringVar(&a.subject, "subject", "key:someone", "who asks")
+		a.person(f)
+	})
 	if err != nil {
 		return err
-	}
-	if len(args) != 1 {
-		return usagef("name one permission, as in transaction:read")
-	}
-	q, err := a.question()
-	if err != nil {
-		return err
-	}
-	if q.Object, q.Action, err = permission(args[0]); err != nil {
-		return err
-	}
-	e, err := s.engine()
-	if err != nil {
-		return err
-	}
-	if q.Organization == "" && e.Model().Organizations() {
-		return usagef("the model has organizations: name one with --org")
 	}
 	d, err := e.Decide(c.ctx, q)
 	if err != nil {
@@ -145,32 +150,9 @@ func runCan(c *call) error {
 }
 
 func runWhoCan(c *call) error {
-	f := c.flags()
-	var s source
-	var a asker
-	s.register(f)
-	a.register(f)
-	f.StringVar(&a.organization, "org", "", "organization")
-	args, err := c.parse(f)
+	e, q, err := c.askingPermission(func(*flag.FlagSet, *asker) {})
 	if err != nil {
 		return err
-	}
-	if len(args) != 1 {
-		return usagef("name one permission, as in transaction:read")
-	}
-	q, err := a.question()
-	if err != nil {
-		return err
-	}
-	if q.Object, q.Action, err = permission(args[0]); err != nil {
-		return err
-	}
-	e, err := s.engine()
-	if err != nil {
-		return err
-	}
-	if q.Organization == "" && e.Model().Organizations() {
-		return usagef("the model has organizations: name one with --org")
 	}
 	h, err := e.WhoCan(c.ctx, q)
 	if err != nil {

@@ -30,6 +30,7 @@ func (l *list) Set(v string) error {
 func (c *call) flags() *flag.FlagSet {
 	f := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
+	c.format = "text"
 	f.StringVar(&c.format, "format", "text", "text or json")
 	return f
 }
@@ -42,7 +43,6 @@ func (c *call) parse(f *flag.FlagSet, formats ...string) ([]string, error) {
 	for {
 		if err := f.Parse(args); err != nil {
 			if errors.Is(err, flag.ErrHelp) {
-				fmt.Fprintf(c.io.Err, "usage: gatewright policy %s %s\n", c.command.name, c.command.args)
 				return nil, err
 			}
 			return nil, usagef("%v", err)
@@ -61,6 +61,25 @@ func (c *call) parse(f *flag.FlagSet, formats ...string) ([]string, error) {
 		return nil, usagef("--format is %s", strings.Join(formats, ", "))
 	}
 	return rest, nil
+}
+
+// formatOf finds the format among arguments, before they are parsed, so that what
+// is wrong with them can be told in it.
+func formatOf(args []string) string {
+	format := "text"
+	for i, arg := range args {
+		name, value, given := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		switch {
+		case arg == "--":
+			return format
+		case name != "-format" && name != "format" || !strings.HasPrefix(arg, "-"):
+		case given:
+			format = value
+		case i+1 < len(args):
+			format = args[i+1]
+		}
+	}
+	return format
 }
 
 // directory takes the one argument that names a directory.
@@ -151,11 +170,16 @@ type asker struct {
 	capped                bool
 }
 
-func (a *asker) register(f *flag.FlagSet) {
+// person registers the flags that say who asks.
+func (a *asker) person(f *flag.FlagSet) {
 	f.Var(&a.roles, "role", "role that the subject holds, may be given several times")
-	f.Var(&a.scopes, "scope", "scope of the token, may be given several times")
 	f.Var(&a.boundary, "boundary", "permission that the boundary leaves, may be given several times")
 	f.BoolVar(&a.capped, "empty-boundary", false, "a boundary that leaves nothing")
+}
+
+// circumstances registers the flags that say what else conditions look at.
+func (a *asker) circumstances(f *flag.FlagSet) {
+	f.Var(&a.scopes, "scope", "scope of the token, may be given several times")
 	f.Var(&a.attributes, "attr", "NAME=VALUE, may be given several times")
 }
 

@@ -17,11 +17,13 @@ import (
 // Exit codes of the command.
 const (
 	ExitOK = iota
-	// ExitFailed: something went wrong that is none of the following.
+	// ExitFailed: the command could not do its work, for a reason that is none
+	// of the following: a file that cannot be read, a conflict.
 	ExitFailed
 	// ExitUsage: the command was called in a way it does not know.
 	ExitUsage
-	// ExitFindings: a policy has findings of level error.
+	// ExitFindings: a model, rules, changes or tests have findings of level
+	// error.
 	ExitFindings
 	// ExitTests: tests of a policy fail.
 	ExitTests
@@ -64,15 +66,19 @@ type usageError struct{ message string }
 
 func (e *usageError) Error() string { return e.message }
 
+// asUsage makes an error of package policy one of usage.
+func asUsage(err error) error { return usagef("%s", strings.TrimPrefix(err.Error(), "policy: ")) }
+
 func usagef(format string, args ...any) error {
 	return &usageError{fmt.Sprintf(format, args...)}
 }
 
-// errTests: tests fail, and the output says which.
-var errTests = errors.New("tests fail")
-
-// errFindings: there are findings, and the output lists them.
-var errFindings = errors.New("the policy has errors")
+// These say with what the command ends; what is wrong was written already.
+var (
+	errTests       = errors.New("tests fail")
+	errFindings    = errors.New("the policy has errors")
+	errUnformatted = errors.New("some files are not formatted")
+)
 
 // call is one call of a subcommand.
 type call struct {
@@ -84,8 +90,10 @@ type call struct {
 }
 
 // Run runs `gatewright policy` with the arguments after "policy" and gives the
-// exit code.
+// exit code. With --format json, whatever is written to streams.Out is one JSON
+// value, errors included.
 func Run(ctx context.Context, args []string, streams IO) int {
+	c := &call{ctx: ctx, io: streams, format: formatOf(args)}
 	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
 		usage(streams.Err)
 		if len(args) == 0 {
@@ -93,16 +101,13 @@ func Run(ctx context.Context, args []string, streams IO) int {
 		}
 		return ExitOK
 	}
-	for _, c := range commands() {
-		if c.name != args[0] {
-			continue
+	for _, known := range commands() {
+		if known.name == args[0] {
+			c.command, c.args = known, args[1:]
+			return c.exit(known.run(c))
 		}
-		call := &call{ctx: ctx, io: streams, command: c, args: args[1:]}
-		return call.exit(c.run(call))
 	}
-	fmt.Fprintf(streams.Err, "gatewright policy: there is no command %q\n", args[0])
-	usage(streams.Err)
-	return ExitUsage
+	return c.exit(usagef("there is no command %q", args[0]))
 }
 
 func usage(w io.Writer) {
@@ -113,16 +118,20 @@ func usage(w io.Writer) {
 	}
 	fmt.Fprintln(w, "\nEvery command takes --format text|json. apply, history, rollback and diff take --store sqlite:FILE")
 	fmt.Fprintln(w, "to work on the rules in a database, on top of those of the directory.")
-	fmt.Fprintln(w, "Exit codes: 0 well, 1 failed, 2 usage, 3 findings of level error, 4 failing tests.")
+	fmt.Fprintln(w, "Exit codes: 0 well, 1 the work could not be done (a file that is not there, a conflict, files that")
+	fmt.Fprintln(w, "fmt --check would change), 2 usage, 3 findings of level error in a model, rules, changes or tests, 4 failing tests.")
 }
 
 // exit tells an error and gives the exit code.
 func (c *call) exit(err error) int {
 	var wrong *usageError
 	var invalid *policy.InvalidError
+	var refused interface{ Refusal() (int, string) }
 	switch {
-	case err == nil || errors.Is(err, flag.ErrHelp):
+	case err == nil:
 		return ExitOK
+	case errors.Is(err, flag.ErrHelp):
+		return c.help()
 	case errors.Is(err, errTests):
 		return ExitTests
 	case errors.Is(err, errFindings):
@@ -131,11 +140,46 @@ func (c *call) exit(err error) int {
 		c.findings(invalid.Findings)
 		return ExitFindings
 	case errors.As(err, &wrong):
-		fmt.Fprintf(c.io.Err, "gatewright policy %s: %v\nusage: gatewright policy %s %s\n", c.command.name, err, c.command.name, c.command.args)
+		c.failed("usage", err)
 		return ExitUsage
+	case errors.Is(err, errUnformatted) && c.format == "json":
+		return ExitFailed
+	case errors.As(err, &refused):
+		_, code := refused.Refusal()
+		c.failed(code, err)
+		return ExitFailed
 	}
-	fmt.Fprintf(c.io.Err, "gatewright policy %s: %s\n", c.command.name, strings.TrimPrefix(err.Error(), "policy: "))
+	c.failed("failed", err)
 	return ExitFailed
+}
+
+// help tells how a command is called.
+func (c *call) help() int {
+	line := "gatewright policy " + c.command.name + " " + c.command.args
+	if c.format == "json" {
+		c.json(map[string]string{"usage": line})
+	} else {
+		fmt.Fprintln(c.io.Err, "usage: "+line)
+	}
+	return ExitOK
+}
+
+// failed writes an error, in JSON with a stable code.
+func (c *call) failed(code string, err error) {
+	message := strings.TrimPrefix(err.Error(), "policy: ")
+	if c.format == "json" {
+		c.json(map[string]any{"error": map[string]string{"code": code, "message": message}})
+		return
+	}
+	if c.command.run == nil {
+		fmt.Fprintf(c.io.Err, "gatewright policy: %s\n", message)
+		usage(c.io.Err)
+		return
+	}
+	fmt.Fprintf(c.io.Err, "gatewright policy %s: %s\n", c.command.name, message)
+	if code == "usage" {
+		fmt.Fprintf(c.io.Err, "usage: gatewright policy %s %s\n", c.command.name, c.command.args)
+	}
 }
 
 // findings writes findings as the format asks.

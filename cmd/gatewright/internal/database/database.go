@@ -66,17 +66,18 @@ func (f *Flags) Read(c *command.Call) (DSN, error) {
 		if err != nil {
 			return DSN{}, err
 		}
-		return parse(strings.TrimSpace(string(data)))
+		return Parse(strings.TrimSpace(string(data)))
 	case f.dsn == "":
 		return DSN{}, command.Usage("-dsn or -dsn-file is required")
 	}
 	if hasPassword(f.dsn) {
 		return DSN{}, command.Usage("-dsn has a password, which others can see: put it into a file and name that with -dsn-file")
 	}
-	return parse(f.dsn)
+	return Parse(f.dsn)
 }
 
-func parse(text string) (DSN, error) {
+// Parse reads the name of a database, which may have a password.
+func Parse(text string) (DSN, error) {
 	switch {
 	case text == "" || strings.ContainsAny(text, "\n\r\x00"):
 		return DSN{}, command.Usage("the database has no name, or more than one")

@@ -14,13 +14,13 @@ func TestParse(t *testing.T) {
 		"mariadb://u@db.example:3307/app":    "MySQL database app at db.example:3307",
 		"u:secret@tcp(db.example:3306)/app":  "MySQL database app at db.example:3306",
 	} {
-		d, err := parse(text)
+		d, err := Parse(text)
 		if err != nil || d.String() != want {
 			t.Errorf("%s: %q %v", text, d, err)
 		}
 	}
 	for _, text := range []string{"", "sqlite:", "oracle://u@h/x", "a\nb", "https://h/x"} {
-		if d, err := parse(text); err == nil {
+		if d, err := Parse(text); err == nil {
 			t.Errorf("%q: %v", text, d)
 		}
 	}
