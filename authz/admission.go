@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gatewright/gatewright/jose"
@@ -49,6 +50,14 @@ func (a *Admission) Close() error {
 		return nil
 	}
 	return a.exchange.Close()
+}
+
+// Discard drops what was written, if Close has not sent it. Defer it: what a
+// handler wrote before it panicked must not be sealed as if it were the answer.
+func (a *Admission) Discard() {
+	if a != nil && a.exchange != nil {
+		a.exchange.Discard()
+	}
 }
 
 // HasPerimeter reports whether clients must pass [Installation.Admit].
@@ -182,6 +191,10 @@ func (b *perimeter) claimBasic(r *http.Request) (id string, secrets []string, re
 			secrets = append(secrets, decoded)
 		}
 	}
+	// A secret in the header on top must be the same one.
+	if shown := r.Header.Values(b.headers.ClientSecret); len(shown) > 1 || len(shown) == 1 && !slices.Contains(secrets, shown[0]) {
+		return "", nil, clientRefused("secret_differs")
+	}
 	return id, secrets, nil
 }
 
@@ -296,9 +309,20 @@ func messageRefused(err error) *Refusal {
 	return refusal
 }
 
+// messageDetail says what to do about a refused message. Everything that depends
+// on keys, ciphertext or signature is one code, and so one sentence.
 func messageDetail(code string) string {
-	if strings.Contains(code, "replayed") {
+	switch code {
+	case "message_replayed":
 		return "This message id was used before. Send every request, retries too, under a new one."
+	case "message_id_invalid":
+		return "Send one message id, in one header line: 1 to 128 visible ASCII characters, new for every request."
+	case "message_too_large":
+		return "The sealed message is over the limit. Send less in one message."
+	case "unsupported_media_type":
+		return "Send the sealed message as application/json, in one Content-Type header and without a content encoding."
+	case "temporarily_unavailable":
+		return "The message could not be checked right now. Try again in a moment, under a new message id."
 	}
 	return "The message is not accepted. Sign the JSON with your key, encrypt it to the bank's, and send both in the general JSON serialization."
 }

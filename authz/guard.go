@@ -93,25 +93,26 @@ func (g *Guard) Require(requirements ...Requirement) func(http.Handler) http.Han
 		}
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			x := &Exchange{Request: r, Route: r.Pattern}
+			var refusal *Refusal
 			if g != nil && g.in != nil && g.in.perimeter != nil {
-				admission, refusal := g.in.Admit(w, r, demand)
-				defer g.close(admission)
-				w, x.Request, x.admission = admission.Writer, admission.Request, admission
-				if refusal != nil {
-					g.refuse(w, x, refusal)
-					return
-				}
+				x.admission, refusal = g.in.Admit(w, r, demand)
+				defer x.admission.Discard() // of a handler that panics
+				w, x.Request = x.admission.Writer, x.admission.Request
 			}
-			if refusal := g.check(x.Request.Context(), x, credentials, requirements); refusal != nil {
+			if refusal == nil {
+				refusal = g.check(x.Request.Context(), x, credentials, requirements)
+			}
+			if refusal == nil {
+				next.ServeHTTP(w, x.Request.WithContext(context.WithValue(x.Request.Context(), exchangeKey{}, x)))
+			} else {
 				g.refuse(w, x, refusal)
-				return
 			}
-			next.ServeHTTP(w, x.Request.WithContext(context.WithValue(x.Request.Context(), exchangeKey{}, x)))
+			g.close(x.admission)
 		})
 	}
 }
 
-// close sends the sealed answer.
+// close sends the sealed answer of a handler that has returned.
 func (g *Guard) close(a *Admission) {
 	if err := a.Close(); err != nil {
 		g.log.Error("an answer could not be sealed", "cause", err)

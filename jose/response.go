@@ -89,7 +89,7 @@ func (x *Exchange) Close() error {
 	if x.closed {
 		return nil
 	}
-	defer x.discard()
+	defer x.Discard()
 	if x.status == 0 {
 		x.WriteHeader(http.StatusOK)
 	}
@@ -180,10 +180,11 @@ func (x *Exchange) sendEmpty(status int) error {
 	return nil
 }
 
-// discard ends the exchange without sending anything, if Close has not, and
-// clears what was written. A handler that panics leaves the connection to
-// net/http, which aborts it.
-func (x *Exchange) discard() {
+// Discard ends the exchange without sending anything, if Close has not, and
+// clears what was written. A host that calls [Server.Begin] itself defers it, so
+// that what a handler wrote before it panicked is not sealed as if it were the
+// answer; net/http then aborts the connection.
+func (x *Exchange) Discard() {
 	x.closed = true
 	x.body.free()
 	x.body = nil

@@ -193,7 +193,7 @@ func (s *Server) Handler(next http.Handler) http.Handler {
 			s.cfg.Refuse(w, r, err)
 			return
 		}
-		defer x.discard()
+		defer x.Discard()
 		opened, err := x.Open()
 		if err != nil {
 			s.cfg.Refuse(x, r, err)

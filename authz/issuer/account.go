@@ -56,9 +56,13 @@ func accountDenied(reason string, cause error) *wire.Error {
 		Description: "The account cannot be used in this authorization."}
 }
 
-// checkAccountParameters demands account_id and uuid where the profile binds
-// accounts, and refuses them nowhere else to be understood.
-func (a *authorization) checkAccountParameters() error {
+// checkBankParameters demands what a bank's documents demand: scope, and
+// account_id and uuid where the profile binds accounts. Elsewhere the two mean
+// nothing.
+func (a *authorization) checkBankParameters() error {
+	if a.in.HasPerimeter() && a.params.Get("scope") == "" {
+		return wire.InvalidRequest("scope_missing", "Send scope.")
+	}
 	if a.account == nil {
 		return nil
 	}

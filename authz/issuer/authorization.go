@@ -186,7 +186,7 @@ func (a *authorization) validateSafely(params url.Values, client *storage.Client
 	if !a.cfg.Products.Permits(client, grants.AuthorizationCode, fosite.RemoveEmpty(strings.Split(params.Get("scope"), " "))) {
 		return wire.InvalidScope("outside_subscriptions")
 	}
-	if err := a.checkAccountParameters(); err != nil {
+	if err := a.checkBankParameters(); err != nil {
 		return err
 	}
 	return a.parse(params, client)

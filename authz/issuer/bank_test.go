@@ -129,6 +129,10 @@ func newBank(t *testing.T) *bank {
 	})
 	mux.Handle("GET /branches", guard.Require(authz.Identified())(echo))
 	mux.Handle("GET /fx_rates", guard.Require(authz.WithSecret())(echo))
+	mux.Handle("GET /panics", recovering(guard.Require(authz.Identified())(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"half":`)
+		panic(http.ErrAbortHandler)
+	}))))
 	mux.Handle("GET /customers/{customer_id}/beneficiaries", guard.Require(authz.Scope("beneficiary_management"), authz.MaskedPath("customer_id", "account_id", "emirates_id"))(echo))
 	mux.Handle("POST /customers/{customer_id}/transfers", guard.Require(authz.Scope("send_money"), authz.MaskedPath("customer_id", "account_id", "emirates_id"))(echo))
 
@@ -144,6 +148,19 @@ func newBank(t *testing.T) *bank {
 	t.Cleanup(func() { _ = web.Close() })
 	b.url = "https://" + l.Addr().String()
 	return b
+}
+
+// recovering is a host's middleware around its routes that answers for handlers
+// that panic.
+func recovering(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // as returns an HTTP client with the certificate of one client, that seals.

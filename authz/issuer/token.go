@@ -18,7 +18,8 @@ type TokenOptions struct {
 	// forms, and JSON too if the profile turns it on. Sealed endpoints are JSON.
 	JSONOnly bool
 	// GrantTypes limits the endpoint to some; empty is all. An endpoint of a
-	// single grant type does not need to be told grant_type.
+	// single grant type does not need to be told grant_type, but for those of a
+	// bank, whose documents demand it, and scope.
 	GrantTypes []string
 	// ClientType limits the endpoint to clients of one type.
 	ClientType string
@@ -40,15 +41,16 @@ func (s *Server) Token(o TokenOptions) http.Handler {
 	demand, accept := s.tokenDialect(o)
 	return s.cors(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t := &tokenExchange{Server: s, w: w, r: r, options: o}
-		defer t.close()
+		defer func() { t.admission.Discard() }() // after a panic
 		body, err := t.run(demand, accept)
 		t.record(err)
 		s.allowOrigin(t.w, r, t.client)
 		if err != nil {
 			s.fail(t.w, r, err)
-			return
+		} else {
+			wire.WriteJSON(t.w, http.StatusOK, body)
 		}
-		wire.WriteJSON(t.w, http.StatusOK, body)
+		t.close()
 	}))
 }
 
@@ -104,6 +106,9 @@ func (t *tokenExchange) run(demand authz.Demand, accept dialect.Accept) (map[str
 	if err != nil {
 		return nil, err
 	}
+	if t.admission != nil && t.grantType == grants.ClientCredentials && form.Get("scope") == "" {
+		return nil, wire.InvalidRequest("scope_missing", "Send scope.")
+	}
 	grants.WithForm(t.r, form)
 	ctx := grants.WithClient(t.r.Context(), t.client)
 	request, err := provider.NewAccessRequest(ctx, t.r, &t.session)
@@ -127,6 +132,10 @@ func (t *tokenExchange) admit(demand authz.Demand) error {
 	t.w, t.r = admission.Writer, admission.Request
 	if refusal != nil {
 		return fromRefusal(refusal)
+	}
+	// Who shows id and secret in headers shows nothing else (RFC 6749 section 2.3).
+	if !demand.Basic && len(t.r.Header["Authorization"]) > 0 {
+		return wire.InvalidRequest("two_authentications", "Authenticate the client in one way only: with its own headers, without an Authorization header.")
 	}
 	return nil
 }
@@ -165,7 +174,7 @@ func (t *tokenExchange) provider(form url.Values) (grants.Provider, error) {
 
 func (t *tokenExchange) readGrantType(form url.Values) error {
 	if !form.Has("grant_type") {
-		if len(t.options.GrantTypes) != 1 {
+		if len(t.options.GrantTypes) != 1 || t.admission != nil {
 			return wire.InvalidRequest("grant_type_missing", "Send grant_type.")
 		}
 		form.Set("grant_type", t.options.GrantTypes[0])
