@@ -20,7 +20,7 @@ func (k *keyRecord) members() members {
 	for i, secret := range k.Secrets {
 		secrets[i] = members{"id": secret.ID, "created_at": moment(secret.CreatedAt), "expires_at": moment(secret.ExpiresAt)}
 	}
-	return members{"name": k.Name, "roles": list(k.Roles), "boundary": k.Boundary, "scopes": list(k.Scopes), "grant_types": list(k.GrantTypes),
+	return members{"name": k.Name, "type": k.Type, "roles": list(k.Roles), "boundary": k.Boundary, "scopes": list(k.Scopes), "grant_types": list(k.GrantTypes),
 		"status": k.Status, "epoch": k.Epoch, "expires_at": moment(k.ExpiresAt), "secrets": secrets,
 		"public": k.Public, "resource_server": k.ResourceServer, "redirect_uris": list(k.RedirectURIs),
 		"certificates": certificates(k.Certificates), "addresses": k.Prefixes, "subscriptions": list(k.Subscriptions)}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -22,7 +23,13 @@ type Key struct {
 	Boundary   []string
 	Scopes     []string
 	GrantTypes []string
-	Status     storage.Status
+	// Type, RedirectURIs, Subscriptions and Addresses are those of an app that was
+	// registered, see [Service.RegisterApp].
+	Type          string
+	RedirectURIs  []string
+	Subscriptions []string
+	Addresses     []netip.Prefix
+	Status        storage.Status
 	// Public keys belong to apps that can keep no secret; ResourceServer keys may
 	// introspect the tokens of others and are the host's to manage.
 	Public         bool
@@ -66,7 +73,7 @@ type NewKey struct {
 // keyOf is the record without what nobody may see.
 func keyOf(c *storage.Client) Key {
 	k := Key{ClientID: c.ID, Organization: c.Organization, Name: c.Name, Roles: c.Roles, Boundary: c.Boundary, Scopes: c.Scopes,
-		GrantTypes: c.GrantTypes, Status: c.Status, Public: c.Public, ResourceServer: c.ResourceServer,
+		GrantTypes: c.GrantTypes, Type: c.Type, RedirectURIs: c.RedirectURIs, Subscriptions: c.Subscriptions, Addresses: c.Prefixes, Status: c.Status, Public: c.Public, ResourceServer: c.ResourceServer,
 		CreatedBy: c.CreatedBy, CreatedAt: c.CreatedAt, UpdatedAt: c.UpdatedAt, ExpiresAt: c.ExpiresAt, LastUsedAt: c.LastUsedAt, Version: c.Version}
 	for _, secret := range c.Secrets {
 		k.Secrets = append(k.Secrets, SecretInfo{secret.ID, secret.CreatedAt, secret.ExpiresAt})
@@ -100,16 +107,22 @@ func (s *Service) createKey(ctx context.Context, a Actor, n NewKey) (Key, string
 	if err := s.mayGive(ctx, a, rights{organization: a.organization, roles: n.Roles, boundary: n.Boundary}); err != nil {
 		return Key{}, "", err
 	}
+	return s.newClient(ctx, a, storage.Client{Name: n.Name, Roles: slices.Clone(n.Roles), Boundary: slices.Clone(n.Boundary),
+		Scopes: slices.Clone(n.Scopes), GrantTypes: slices.Clone(s.cfg.KeyGrantTypes), ExpiresAt: n.ExpiresAt})
+}
+
+// newClient stores a client that has been checked under a new id, with a new secret.
+func (s *Service) newClient(ctx context.Context, a Actor, c storage.Client) (Key, string, error) {
 	if err := s.openOrganization(ctx, a.organization); err != nil {
 		return Key{}, "", err
 	}
-	secret := token.NewSecret()
-	k := &keyRecord{storage.Client{Organization: a.organization, Environment: s.environment, Name: n.Name, Status: storage.Active,
-		Roles: slices.Clone(n.Roles), Boundary: slices.Clone(n.Boundary), Scopes: slices.Clone(n.Scopes), GrantTypes: slices.Clone(s.cfg.KeyGrantTypes),
-		CreatedBy: a.subject, CreatedAt: now, UpdatedAt: now, ExpiresAt: n.ExpiresAt,
-		Secrets: []storage.Secret{{ID: storage.NewID(now).String(), Hash: s.in.Keyring().HashSecret(secret), CreatedAt: now}}}}
+	now, secret := s.now(), token.NewSecret()
+	c.Organization, c.Environment, c.Status = a.organization, s.environment, storage.Active
+	c.CreatedBy, c.CreatedAt, c.UpdatedAt = a.subject, now, now
+	c.Secrets = []storage.Secret{{ID: storage.NewID(now).String(), Hash: s.in.Keyring().HashSecret(secret), CreatedAt: now}}
 	for range attempts {
-		k.ID = token.NewClientID()
+		c.ID = token.NewClientID()
+		k := &keyRecord{c}
 		err := s.insertKey(ctx, a, k)
 		if errors.Is(err, ErrExists) {
 			continue // one in 2^120

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,6 +71,10 @@ func (s *Service) checkSeed(ctx context.Context, c *storage.Client, secret strin
 		return invalid("client_secret", "empty for a public client")
 	case !c.Public && len(secret) < minSecret:
 		return invalid("client_secret", fmt.Sprintf("at least %d random characters; token.NewSecret makes one", minSecret))
+	}
+	if err := cmp.Or(checkRedirectURIs(c.RedirectURIs, slices.Contains(c.GrantTypes, "authorization_code")), s.checkSubscriptions(c.Subscriptions),
+		s.checkAddresses(c.Prefixes), checkLifetimes(c.Lifetimes), s.checkTestIDs(c.TestIDs)); err != nil {
+		return err
 	}
 	if len(c.Roles) == 0 {
 		return nil // an app that acts for people only holds none

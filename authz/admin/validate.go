@@ -20,6 +20,7 @@ const (
 	maxEntries  = 64
 	maxID       = 128
 	maxSubject  = 255
+	maxURI      = 2048
 	minSecret   = 32
 	maxPageSize = 500
 )

@@ -1,10 +1,11 @@
 package issuer
 
 import (
-	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
+
+	"github.com/gatewright/gatewright/authz"
 )
 
 // matchRedirectURI finds the redirect URI of an authorization request. The
@@ -13,12 +14,12 @@ import (
 // 7.3). Without one in the request, the client's only one is taken.
 func matchRedirectURI(sent string, registered []string) (string, bool) {
 	if sent == "" {
-		if len(registered) != 1 || !validRedirectURI(registered[0]) {
+		if len(registered) != 1 || authz.CheckRedirectURI(registered[0]) != nil {
 			return "", false
 		}
 		return registered[0], true
 	}
-	if !validRedirectURI(sent) {
+	if authz.CheckRedirectURI(sent) != nil {
 		return "", false
 	}
 	for _, r := range registered {
@@ -29,38 +30,13 @@ func matchRedirectURI(sent string, registered []string) (string, bool) {
 	return "", false
 }
 
-// validRedirectURI accepts absolute URIs without fragment, user and control
-// characters.
-func validRedirectURI(s string) bool {
-	if strings.ContainsAny(s, "#\\") || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r >= 0x7f }) {
-		return false
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Scheme == "" || u.User != nil || u.Opaque != "" && u.Host == "" && !strings.Contains(u.Scheme, ".") {
-		return false
-	}
-	switch u.Scheme {
-	case "https":
-		return u.Host != ""
-	case "http":
-		return isLoopbackLiteral(u.Hostname())
-	case "javascript", "data", "vbscript", "file", "blob", "about":
-		return false
-	}
-	// A private-use scheme is a reversed domain name (RFC 8252 section 7.1).
-	return strings.Contains(u.Scheme, ".")
-}
-
-func isLoopbackLiteral(host string) bool {
-	a, err := netip.ParseAddr(host)
-	return err == nil && a.IsLoopback() && !a.Is4In6() && a.Zone() == ""
-}
-
 // sameLoopback compares two http URIs on the same loopback literal, port aside.
+// The one that was sent has passed [authz.CheckRedirectURI], which accepts http
+// on such literals only.
 func sameLoopback(sent, registered string) bool {
 	a, errA := url.Parse(sent)
 	b, errB := url.Parse(registered)
-	if errA != nil || errB != nil || a.Scheme != "http" || b.Scheme != "http" || !isLoopbackLiteral(a.Hostname()) || a.Hostname() != b.Hostname() {
+	if errA != nil || errB != nil || a.Scheme != "http" || b.Scheme != "http" || a.Hostname() != b.Hostname() {
 		return false
 	}
 	return validPort(a) && withoutPort(sent, a) == withoutPort(registered, b)

@@ -64,7 +64,7 @@ func (t *tourist) abroad(ctx context.Context) (_ key, bearer string, err error) 
 	}
 	k := key{ClientID: "production-" + storage.NewID(time.Now()).String(), ClientSecret: token.NewSecret()}
 	c := partnerApp()
-	c.ID = k.ClientID
+	c.ID, c.TestIDs = k.ClientID, nil // test ids are for sandboxes
 	if _, err := keys.EnsureKey(ctx, c, k.ClientSecret); err != nil {
 		return key{}, "", err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/x509"
 	"net/http"
-	"net/netip"
 	"slices"
 	"time"
 
@@ -65,28 +64,6 @@ func (s *Service) RevokeCertificate(ctx context.Context, a Actor, clientID strin
 		if k.Certificates[i].RevokedAt.IsZero() {
 			k.Certificates[i].RevokedAt = now
 		}
-		return nil
-	})
-}
-
-// SetAddresses replaces the addresses that a key may call from, where addresses
-// are checked. None means from nowhere.
-func (s *Service) SetAddresses(ctx context.Context, a Actor, clientID string, prefixes []netip.Prefix) (Key, error) {
-	for _, p := range prefixes {
-		if !p.IsValid() || p != p.Masked() || p.Bits() == 0 {
-			return Key{}, invalid("addresses", "prefixes with no bits set beyond their length, and not a whole address family")
-		}
-	}
-	return s.changeKey(ctx, a, clientID, "addresses_set", 0, func(k *keyRecord, _ time.Time) error {
-		k.Prefixes = slices.Clone(prefixes)
-		return nil
-	})
-}
-
-// Subscribe replaces the API products that a key has subscribed to.
-func (s *Service) Subscribe(ctx context.Context, a Actor, clientID string, products []string) (Key, error) {
-	return s.changeKey(ctx, a, clientID, "subscribed", 0, func(k *keyRecord, _ time.Time) error {
-		k.Subscriptions = slices.Clone(products)
 		return nil
 	})
 }
