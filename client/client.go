@@ -120,8 +120,7 @@ func (c *Client) HTTPClient(who Identity) (*http.Client, error) {
 		return nil, err
 	}
 	return &http.Client{
-		Transport:     &transport{client: c, who: who},
-		Timeout:       c.cfg.Timeout,
+		Transport:     &transport{client: c, who: who}, // which limits the time: http.Client's own limit would hide the [Error]
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}, nil
 }

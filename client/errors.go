@@ -93,6 +93,13 @@ func (e *Error) Error() string {
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
+// Timeout reports whether time ran out, as [net.Error] has it. The request may
+// have arrived all the same.
+func (e *Error) Timeout() bool {
+	var cause interface{ Timeout() bool }
+	return errors.As(e.Err, &cause) && cause.Timeout()
+}
+
 // maxErrorBody bounds what is read of a refusal, in bytes.
 const maxErrorBody = 64 << 10
 

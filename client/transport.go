@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -26,11 +27,34 @@ func (t *transport) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "client.transpo
 // RoundTrip implements [http.RoundTripper]. The request is not changed, and its
 // body is closed.
 func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	c := t.client
-	if err := c.foreign(req); err != nil {
+	if err := t.client.foreign(req); err != nil {
 		closeBody(req)
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(req.Context(), t.client.cfg.Timeout)
+	res, err := t.attempts(req.WithContext(ctx))
+	if err != nil {
+		cancel()
+		return nil, err
+	}
+	res.Body = &limitedBody{res.Body, cancel}
+	return res, nil
+}
+
+// limitedBody is a body within the time that its request has.
+type limitedBody struct {
+	io.ReadCloser
+	done context.CancelFunc
+}
+
+func (b *limitedBody) Close() error {
+	defer b.done()
+	return b.ReadCloser.Close()
+}
+
+// attempts sends a request, and once more if its token is refused.
+func (t *transport) attempts(req *http.Request) (*http.Response, error) {
+	c := t.client
 	token, err := c.token(req.Context(), t.who, "")
 	if err != nil {
 		closeBody(req)
