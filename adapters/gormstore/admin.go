@@ -13,8 +13,13 @@ import (
 
 // change runs a command that writes a change.
 func (s *Store) change(ctx context.Context, op string, fn func(context.Context, *session) (storage.Change, error)) (storage.Change, error) {
+	return s.changeRows(ctx, op, 0, fn)
+}
+
+// changeRows is change for what touches many rows.
+func (s *Store) changeRows(ctx context.Context, op string, rows int, fn func(context.Context, *session) (storage.Change, error)) (storage.Change, error) {
 	var change storage.Change
-	err := s.write(ctx, op, func(ctx context.Context, tx *session) (err error) {
+	err := s.writeRows(ctx, op, rows, func(ctx context.Context, tx *session) (err error) {
 		change, err = fn(ctx, tx)
 		return err
 	})

@@ -82,16 +82,13 @@ func (s *Store) ApplyRules(ctx context.Context, c storage.RuleChange, e storage.
 	// Their rows have just been encoded one by one.
 	added, _ := encode(c.Add)
 	removed, _ := encode(c.Remove)
-	return s.change(ctx, "apply rules", func(ctx context.Context, tx *session) (storage.Change, error) {
+	return s.changeRows(ctx, "apply rules", len(add)+len(remove), func(ctx context.Context, tx *session) (storage.Change, error) {
 		var none storage.Change
 		if err := tx.nextRevision(ctx, c.Organization, c.Revision); err != nil {
 			return none, err
 		}
-		for _, r := range remove {
-			n, err := tx.exec(ctx, "DELETE FROM gw_rule WHERE organization = ? AND digest = ?", c.Organization, r.digest)
-			if err != nil || n == 0 {
-				return none, orNotFound(err)
-			}
+		if err := tx.removeRules(ctx, c.Organization, remove); err != nil {
+			return none, err
 		}
 		if err := tx.addRules(ctx, c.Organization, add); err != nil {
 			return none, err
@@ -126,8 +123,26 @@ func (s *session) nextRevision(ctx context.Context, organization string, revisio
 	return err
 }
 
-// ruleStep is how many rules one statement inserts.
+// ruleStep is how many rules one statement inserts or deletes.
 const ruleStep = 512
+
+// removeRules wants each of the rules to be there.
+func (s *session) removeRules(ctx context.Context, organization string, remove []rule) error {
+	keys := make([][]any, len(remove))
+	for i, r := range remove {
+		keys[i] = []any{organization, r.digest}
+	}
+	for part := range slices.Chunk(keys, ruleStep) {
+		n, err := s.remove(ctx, ruleTable, part)
+		if err == nil && n != int64(len(part)) {
+			err = storage.ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 func (s *session) addRules(ctx context.Context, organization string, add []rule) error {
 	if len(add) == 0 {

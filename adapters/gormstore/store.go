@@ -34,8 +34,9 @@ type Options struct {
 	// Timeout bounds one attempt at a batch, apart from the contexts of those
 	// who wait for it, and every other command and read, so that a database that
 	// has gone silent is [storage.ErrUnavailable] and not a wait for ever; 0 is 5
-	// seconds. A transaction of the host's making (Transact) has the host's
-	// context only. SQLite has its busy timeout instead.
+	// seconds. A change of rules has as much again for every thousand of them. A
+	// transaction of the host's making (Transact) has the host's context only.
+	// SQLite has its busy timeout instead.
 	Timeout time.Duration
 	// Reader, where given, is another pool of the same database for reading. It
 	// must see every commit at once (never a replica): SQLite's readers.
@@ -175,23 +176,28 @@ func (s *Store) submit(ctx context.Context, op string, c command) error {
 // write runs fn in a transaction of its own, or within the one this store is.
 // What fn did is undone if it fails.
 func (s *Store) write(ctx context.Context, op string, fn func(context.Context, *session) error) error {
+	return s.writeRows(ctx, op, 0, fn)
+}
+
+// writeRows is write for what touches many rows, and is given time for them.
+func (s *Store) writeRows(ctx context.Context, op string, rows int, fn func(context.Context, *session) error) error {
 	if s.tx != nil {
 		return answer(op, s.tx.run(ctx, func(tx *session) error {
 			return tx.savepoint(ctx, func() error { return fn(ctx, tx) })
 		}))
 	}
-	ctx, cancel := s.core.bounded(ctx)
+	ctx, cancel := s.core.bounded(ctx, rows)
 	defer cancel()
 	return answer(op, s.core.transact(ctx, fn))
 }
 
 // bounded gives up on a database that does not answer, whatever the caller's
-// patience.
-func (c *core) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+// patience: after the timeout, and once more of it for every thousand rows.
+func (c *core) bounded(ctx context.Context, rows int) (context.Context, context.CancelFunc) {
 	if c.dialect == sqlite {
 		return ctx, func() {}
 	}
-	return context.WithTimeout(ctx, c.queue.timeout)
+	return context.WithTimeout(ctx, c.queue.timeout*time.Duration(1+rows/1000))
 }
 
 func (c *core) transact(ctx context.Context, fn func(context.Context, *session) error) (err error) {
@@ -226,7 +232,7 @@ func (s *Store) query(ctx context.Context, op string, row func(*sql.Rows) error,
 	if s.tx != nil {
 		return answer(op, s.tx.run(ctx, func(tx *session) error { return tx.query(ctx, row, query, args...) }))
 	}
-	ctx, cancel := s.core.bounded(ctx)
+	ctx, cancel := s.core.bounded(ctx, 0)
 	defer cancel()
 	return answer(op, s.core.reader.query(ctx, row, query, args...))
 }
@@ -239,7 +245,7 @@ func (s *Store) list(ctx context.Context, op string, fn func(*gorm.DB) error) er
 	if s.core.queue.isClosed() {
 		return answer(op, errClosed)
 	}
-	ctx, cancel := s.core.bounded(ctx)
+	ctx, cancel := s.core.bounded(ctx, 0)
 	defer cancel()
 	return answer(op, fn(newSession(s.core, s.core.reader.db).gorm(ctx)))
 }
