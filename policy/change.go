@@ -40,7 +40,7 @@ func (l *Live) Prepare(ctx context.Context, c Change) (*Prepared, error) {
 
 // Difference is what the change does.
 func (p *Prepared) Difference() Difference {
-	return Difference{Added: p.change.Add, Removed: p.change.Remove}
+	return Difference{Added: append([][]string{}, p.change.Add...), Removed: append([][]string{}, p.change.Remove...)}
 }
 
 // Store stores the change if the rules still have the revision it was made

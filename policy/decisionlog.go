@@ -263,7 +263,8 @@ const maxRecordBytes = 1 << 20
 func ReadRecords(r io.Reader, each func(Record) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxRecordBytes)
-	for n := 1; lines.Scan(); n++ {
+	n := 1
+	for ; lines.Scan(); n++ {
 		if len(strings.TrimSpace(lines.Text())) == 0 {
 			continue
 		}
@@ -281,8 +282,10 @@ func ReadRecords(r io.Reader, each func(Record) error) error {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("policy: decision log: %w", err)
+	if err := lines.Err(); errors.Is(err, bufio.ErrTooLong) {
+		return fmt.Errorf("policy: decision log, line %d: longer than 1 MiB, which no decision is; write one record a line", n)
+	} else if err != nil {
+		return fmt.Errorf("policy: decision log, line %d: %w", n, err)
 	}
 	return nil
 }

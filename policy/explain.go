@@ -59,7 +59,7 @@ const maxCandidates = 20
 // the rules that nearly matched, and what would change it. It looks at every
 // rule of the organization and is meant for people, not for requests.
 func (e *Engine) Explain(ctx context.Context, q Question) (Explanation, error) {
-	x := Explanation{Question: q, Decision: Decision{Reason: ReasonNoPolicy}}
+	x := Explanation{Question: q, Decision: Decision{Reason: ReasonNoPolicy}, Rules: []MatchedRule{}}
 	s := e.current.Load()
 	if s == nil {
 		return x, nil

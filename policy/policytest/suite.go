@@ -1,15 +1,10 @@
 package policytest
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
-	"slices"
-	"strings"
 	"time"
 
 	"gopkg.in/yaml.v3"
@@ -51,8 +46,9 @@ type Who struct {
 
 // Test is a table (Objects, Actions, Allow) or a single question (Ask, Want).
 type Test struct {
-	Name         string     `yaml:"name"`
-	Line         int        `yaml:"-"`
+	Name         string `yaml:"name"`
+	Line         int    `yaml:"-"`
+	column       int
 	Organization string     `yaml:"organization"`
 	Attributes   Attributes `yaml:"attributes"`
 	Scopes       []string   `yaml:"scopes"`
@@ -117,131 +113,14 @@ func (a *Attributes) UnmarshalYAML(n *yaml.Node) error {
 	return nil
 }
 
-// UnmarshalYAML implements [yaml.Unmarshaler]: it keeps the line.
+// UnmarshalYAML implements [yaml.Unmarshaler]: it keeps the place.
 func (t *Test) UnmarshalYAML(n *yaml.Node) error {
 	type plain Test
-	if err := checkKeys(n, testKeys); err != nil {
-		return err
-	}
 	if err := n.Decode((*plain)(t)); err != nil {
 		return err
 	}
-	t.Line = n.Line
+	t.Line, t.column = n.Line, n.Column
 	return nil
-}
-
-var testKeys = []string{"name", "organization", "attributes", "scopes", "objects", "actions", "people", "allow", "ask", "want", "reason"}
-
-// checkKeys refuses members that are not known; within its own decoding the
-// strictness of the decoder is lost.
-func checkKeys(n *yaml.Node, known []string) error {
-	if n.Kind != yaml.MappingNode {
-		return fmt.Errorf("line %d: a test is name: ... and what it asks", n.Line)
-	}
-	for i := 0; i < len(n.Content); i += 2 {
-		if key := n.Content[i]; !slices.Contains(known, key.Value) {
-			return fmt.Errorf("line %d, column %d: field %s is not known in a test; it may have: %s", key.Line, key.Column, key.Value, strings.Join(known, ", "))
-		}
-	}
-	return nil
-}
-
-// maxSuiteBytes bounds a test file.
-const maxSuiteBytes = 4 << 20
-
-// Parse reads a suite from the text of a YAML file. Members that are not known
-// are an error.
-func Parse(file string, text []byte) (*Suite, error) {
-	if len(text) > maxSuiteBytes {
-		return nil, fmt.Errorf("%s: is larger than 4 MiB", file)
-	}
-	s := &Suite{File: file}
-	d := yaml.NewDecoder(bytes.NewReader(text))
-	d.KnownFields(true)
-	if err := d.Decode(s); err != nil {
-		if errors.Is(err, io.EOF) {
-			err = errors.New("is empty; it begins with tests")
-		}
-		if wrong := (*yaml.TypeError)(nil); errors.As(err, &wrong) {
-			// Without the names of Go types, which say nothing to an author.
-			lines := make([]string, len(wrong.Errors))
-			for i, e := range wrong.Errors {
-				lines[i] = strings.Replace(e, "not found in type policytest.", "is not known in ", 1)
-			}
-			err = errors.New(strings.Join(lines, "\n  "))
-		}
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s: holds more than one document", file)
-	}
-	if s.Model == "" {
-		s.Model = "model.conf"
-	}
-	if len(s.Rules) == 0 {
-		s.Rules = []string{"policy.csv"}
-	}
-	return s, s.check()
-}
-
-// Read reads a suite from a file system.
-func Read(fsys fs.FS, file string) (*Suite, error) {
-	text, err := fs.ReadFile(fsys, file)
-	if err != nil {
-		return nil, err
-	}
-	return Parse(file, text)
-}
-
-// check refuses tests that test nothing.
-func (s *Suite) check() error {
-	var problems []error
-	bad := func(t *Test, format string, args ...any) {
-		problems = append(problems, fmt.Errorf("%s:%d: test %q: %s", s.File, t.Line, t.Name, fmt.Sprintf(format, args...)))
-	}
-	if len(s.Tests) == 0 {
-		return fmt.Errorf("%s: has no tests", s.File)
-	}
-	if s.Coverage < 0 || s.Coverage > 100 {
-		problems = append(problems, fmt.Errorf("%s: coverage is a percentage", s.File))
-	}
-	for i := range s.Tests {
-		t := &s.Tests[i]
-		table := t.Objects != nil || t.Actions != nil || t.Allow != nil || t.People != nil
-		switch {
-		case t.Name == "":
-			bad(t, "has no name")
-		case table == (t.Ask != nil):
-			bad(t, "is either a table (objects, actions, allow) or one question (ask, want)")
-		case t.Ask != nil && t.Want != "allow" && t.Want != "deny":
-			bad(t, "want is allow or deny, not %q", t.Want)
-		case t.Ask != nil && (t.Ask.Object == "" || t.Ask.Action == "" || t.Ask.Name == ""):
-			bad(t, "ask needs who, object and action")
-		case table && (t.Want != "" || t.Reason != ""):
-			bad(t, "want and reason belong to one question (ask)")
-		case table && (len(t.Objects) == 0 || len(t.Actions) == 0 || len(t.Allow)+len(t.People) == 0):
-			bad(t, "a table needs objects, actions, and allow or people")
-		case table:
-			s.checkTable(t, bad)
-		}
-	}
-	return errors.Join(problems...)
-}
-
-// checkTable refuses cells that lie outside the table.
-func (s *Suite) checkTable(t *Test, bad func(*Test, string, ...any)) {
-	for who, objects := range t.Allow {
-		for object, actions := range objects {
-			if object != "*" && !slices.Contains(t.Objects, object) {
-				bad(t, "allow of %s: %q is not among the objects", who, object)
-			}
-			for _, action := range actions {
-				if action != "*" && !slices.Contains(t.Actions, action) {
-					bad(t, "allow of %s: %q is not among the actions", who, action)
-				}
-			}
-		}
-	}
 }
 
 // Engine compiles the policy that the suite is about.

@@ -25,15 +25,21 @@ func TestParseRefuses(t *testing.T) {
 		"nothing":                     {"", "is empty"},
 		"no tests":                    {"coverage: 10\n", "has no tests"},
 		"not YAML":                    {"tests: [\n", "yaml"},
-		"a list":                      {"- a\n", "cannot unmarshal"},
-		"an unknown member":           {"test:\n" + table, "field test is not known in Suite"},
-		"an unknown member of a test": {strings.Replace(table, "objects", "objets", 1), "field objets is not known"},
-		"an unknown member of who":    {"who: {a: {role: b}}\n" + table, "field role is not known in Who"},
+		"a list":                      {"- a\n", "the file is no suite"},
+		"an unknown member":           {"test:\n" + table, `f.yaml:1:1: error: a suite has no member "test"; it may have: model, rules`},
+		"an unknown member of a test": {strings.Replace(table, "objects", "objets", 1), `f.yaml:3:5: error: a test has no member "objets"`},
+		"an unknown member of who":    {"who: {a: {role: b}}\n" + table, `f.yaml:1:11: error: who "a" has no member "role"`},
+		"an unknown member of ask":    {"tests:\n  - name: t\n    ask: {who: a, object: b, action: c, boundry: [d:e]}\n    want: deny\n", `f.yaml:3:41: error: ask has no member "boundry"`},
+		"a member twice":              {table + "    name: u\n", `f.yaml:6:5: error: a test has "name" twice, first in line 2`},
+		"a tab":                       {"tests:\n\t- name: t\n", "f.yaml:2:1: error: found character that cannot start any token"},
+		"a text for a list":           {strings.Replace(table, "[a]\n", "a\n", 1), "f.yaml:3:1: error: cannot unmarshal the text `a` into a list of texts"},
+		"a boundary of who":           {"who: {a: {boundary: [account]}}\n" + table, `"account", which is no permission`},
+		"a boundary of ask":           {"tests:\n  - name: t\n    ask: {who: a, object: b, action: c, boundary: [account]}\n    want: deny\n", `f.yaml:2:5: error: test "t": the boundary holds "account"`},
 		"two documents":               {table + "---\n" + table, "more than one document"},
 		"no name":                     {strings.Replace(table, "name: t", "organization: o", 1), "has no name"},
 		"a table and a question":      {table + "    ask: {who: a, object: b, action: c}\n    want: deny\n", "either a table"},
 		"neither":                     {"tests:\n  - name: t\n", "either a table"},
-		"a test that is a text":       {"tests: [hello]\n", "a test is name"},
+		"a test that is a text":       {"tests: [hello]\n", "a test is a mapping, as in name: ..."},
 		"no want":                     {"tests:\n  - name: t\n    ask: {who: a, object: b, action: c}\n", "want is allow or deny"},
 		"another want":                {"tests:\n  - name: t\n    ask: {who: a, object: b, action: c}\n    want: yes\n", "want is allow or deny"},
 		"nobody asks":                 {"tests:\n  - name: t\n    ask: {object: b, action: c}\n    want: deny\n", "ask needs who"},
@@ -76,11 +82,12 @@ func (r *recorder) Errorf(format string, args ...any) {
 func TestCheckFails(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ suite, says string }{
-		"want":     {"tests:\n  - name: t\n    ask: {who: viewer, organization: o, object: account, action: read}\n    want: deny\n", "policy_test.yaml:2: t: viewer read account: allow (allowed), want deny"},
-		"reason":   {"tests:\n  - name: t\n    ask: {who: viewer, organization: o, object: account, action: create}\n    want: deny\n    reason: explicit_deny\n", "the reason is no_matching_rule, want explicit_deny"},
-		"unlisted": {"tests:\n  - name: t\n    organization: o\n    objects: [account]\n    actions: [read]\n    people: [viewer]\n", "want deny"},
-		"listed":   {"tests:\n  - name: t\n    organization: o\n    objects: [account]\n    actions: [create]\n    allow: {viewer: {account: [create]}}\n", "want allow"},
-		"coverage": {"coverage: 50\ntests:\n  - name: t\n    ask: {who: viewer, organization: o, object: account, action: read}\n    want: allow\n", "8 % of the rules are covered, want 50 %"},
+		"want":        {"tests:\n  - name: t\n    ask: {who: viewer, organization: o, object: account, action: read}\n    want: deny\n", "policy_test.yaml:2: t: viewer read account: allow (allowed), want deny"},
+		"reason":      {"tests:\n  - name: t\n    ask: {who: viewer, organization: o, object: account, action: create}\n    want: deny\n    reason: explicit_deny\n", "the reason is no_matching_rule, want explicit_deny"},
+		"unlisted":    {"tests:\n  - name: t\n    organization: o\n    objects: [account]\n    actions: [read]\n    people: [viewer]\n", "want deny"},
+		"listed":      {"tests:\n  - name: t\n    organization: o\n    objects: [account]\n    actions: [create]\n    allow: {viewer: {account: [create]}}\n", "want allow"},
+		"no question": {"tests:\n  - name: t\n    ask: {who: viewer, object: account, action: create}\n    want: deny\n", "viewer create account: the question is malformed: the question names no organization"},
+		"coverage":    {"coverage: 50\ntests:\n  - name: t\n    ask: {who: viewer, organization: o, object: account, action: read}\n    want: allow\n", "8 % of the rules are covered, want 50 %"},
 	} {
 		r := &recorder{T: t}
 		policytest.Check(r, policyFS(c.suite), "policy_test.yaml")
@@ -120,8 +127,8 @@ func TestSchema(t *testing.T) {
 		var want, have []string
 		typ := reflect.TypeOf(c.goType)
 		for i := range typ.NumField() {
-			if tag := typ.Field(i).Tag.Get("yaml"); tag != "-" {
-				want = append(want, tag)
+			if f := typ.Field(i); f.IsExported() && f.Tag.Get("yaml") != "-" {
+				want = append(want, f.Tag.Get("yaml"))
 			}
 		}
 		for p := range c.schema.Properties {

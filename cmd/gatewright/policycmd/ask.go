@@ -22,7 +22,7 @@ func (c *call) decision(d policy.Decision) {
 	if c.format == "json" {
 		answer := map[string]any{"decision": word(d.Allowed), "reason": d.Reason, "revision": d.Revision}
 		if d.Reason == policy.ReasonInvalidQuestion {
-			answer["hint"] = malformed
+			answer["hint"] = malformedHint
 		}
 		c.json(answer)
 		return
@@ -31,13 +31,13 @@ func (c *call) decision(d policy.Decision) {
 	c.malformed(d)
 }
 
-// malformed says what may be wrong with a question.
-const malformed = "the question is malformed: write the subject as user:ID or key:ID and name the organization; say what role it has by --role NAME"
+// malformedHint says what may be wrong with a question.
+const malformedHint = "the question is malformed: write the subject as user:ID or key:ID and name the organization; say what role it has by --role NAME"
 
-// malformed says so beside the answer.
+// malformed says beside the answer that the question is no question.
 func (c *call) malformed(d policy.Decision) {
 	if d.Reason == policy.ReasonInvalidQuestion {
-		fmt.Fprintln(c.io.Err, malformed)
+		fmt.Fprintln(c.io.Err, malformedHint)
 	}
 }
 
@@ -205,6 +205,12 @@ func runSimulate(c *call) error {
 		c.json(impact)
 		return nil
 	}
+	c.impact(impact)
+	return nil
+}
+
+// impact tells what a policy would change.
+func (c *call) impact(impact policy.Impact) {
 	for _, d := range impact.Changed {
 		r := d.Record
 		who := r.Subject
@@ -218,5 +224,4 @@ func runSimulate(c *call) error {
 	if impact.Masked {
 		c.printf("the log hides ids: rules that name single ids were not met\n")
 	}
-	return nil
 }

@@ -55,12 +55,12 @@ func runLint(c *call) error {
 		return err
 	}
 	for _, file := range suites(dir) {
-		if _, err := policytest.Read(disk{}, file); err != nil {
-			found = append(found, policy.Finding{Level: policy.Error, Code: "bad-test-file", File: file, Message: err.Error()})
+		_, err := policytest.Read(disk{}, file)
+		if invalid := (*policy.InvalidError)(nil); errors.As(err, &invalid) {
+			found = append(found, invalid.Findings...)
+		} else if err != nil {
+			return err
 		}
-	}
-	if found == nil {
-		found = []policy.Finding{}
 	}
 	c.findings(found)
 	if slices.ContainsFunc(found, func(f policy.Finding) bool { return f.Level == policy.Error }) {
@@ -83,28 +83,31 @@ func runFmt(c *call) error {
 	if err != nil {
 		return err
 	}
+	// Both are formatted before either is written.
+	texts := map[string]string{}
 	changed := []string{}
 	for _, file := range []struct {
 		name   string
-		format func(string, string) (string, error)
+		format func(file, text string) (string, error)
 	}{{"model.conf", policy.FormatModel}, {"policy.csv", policy.FormatRules}} {
 		name := filepath.Join(dir, file.name)
-		text, err := os.ReadFile(name)
+		text, err := disk{}.ReadFile(name)
 		if err != nil {
 			return err
 		}
-		formatted, err := file.format(name, string(text))
-		if err != nil {
+		if texts[name], err = file.format(name, string(text)); err != nil {
 			return err
 		}
-		if formatted == string(text) {
-			continue
+		if texts[name] != string(text) {
+			changed = append(changed, name)
 		}
-		changed = append(changed, name)
-		if !*check {
-			if err := replaceFile(name, formatted); err != nil {
-				return err
-			}
+	}
+	for _, name := range changed {
+		if *check {
+			break
+		}
+		if err := replaceFile(name, texts[name]); err != nil {
+			return err
 		}
 	}
 	if c.format == "json" {
@@ -115,7 +118,7 @@ func runFmt(c *call) error {
 		}
 	}
 	if *check && len(changed) > 0 {
-		return errors.New("some files are not formatted")
+		return errUnformatted
 	}
 	return nil
 }

@@ -184,6 +184,9 @@ func (c *call) failed(code string, err error) {
 
 // findings writes findings as the format asks.
 func (c *call) findings(list []policy.Finding) {
+	if list == nil {
+		list = []policy.Finding{}
+	}
 	if c.format == "json" {
 		c.json(struct {
 			Findings []policy.Finding `json:"findings"`
