@@ -177,11 +177,7 @@ func runWhoCan(c *call) error {
 func runSimulate(c *call) error {
 	f := c.flags()
 	replay := f.String("replay", "", "decision log")
-	args, err := c.parse(f)
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(f)
 	if err != nil {
 		return err
 	}

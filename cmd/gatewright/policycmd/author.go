@@ -14,11 +14,7 @@ import (
 func runInit(c *call) error {
 	f := c.flags()
 	name := f.String("template", "organizations", "what to begin from")
-	args, err := c.parse(f)
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(f)
 	if err != nil {
 		return err
 	}
@@ -42,11 +38,7 @@ func runInit(c *call) error {
 }
 
 func runLint(c *call) error {
-	args, err := c.parse(c.flags())
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(c.flags())
 	if err != nil {
 		return err
 	}
@@ -75,11 +67,7 @@ func runLint(c *call) error {
 func runFmt(c *call) error {
 	f := c.flags()
 	check := f.Bool("check", false, "change nothing, fail if something would change")
-	args, err := c.parse(f)
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(f)
 	if err != nil {
 		return err
 	}
@@ -157,11 +145,7 @@ func suites(dir string) []string {
 }
 
 func runTest(c *call) error {
-	args, err := c.parse(c.flags())
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(c.flags())
 	if err != nil {
 		return err
 	}
@@ -220,11 +204,7 @@ func (c *call) report(r policytest.Report, told map[string]bool) {
 func runGraph(c *call) error {
 	f := c.flags()
 	organization := f.String("org", "", "one organization; all if not given")
-	args, err := c.parse(f, "dot")
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(f, "dot")
 	if err != nil {
 		return err
 	}

@@ -87,11 +87,7 @@ func runHistory(c *call) error {
 	organization := f.String("org", "", "one organization; all if not given")
 	limit := f.Int("limit", 50, "how many changes")
 	store := storeFlag(f)
-	args, err := c.parse(f)
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(f)
 	if err != nil {
 		return err
 	}
@@ -133,11 +129,7 @@ func runRollback(c *call) error {
 	actor := f.String("actor", "", "who makes the change")
 	noTest := f.Bool("no-test", false, "do not run the test suites of the directory")
 	store := storeFlag(f)
-	args, err := c.parse(f)
-	if err != nil {
-		return err
-	}
-	dir, err := directory(args)
+	dir, err := c.directory(f)
 	if err != nil {
 		return err
 	}

@@ -30,8 +30,7 @@ func (l *list) Set(v string) error {
 func (c *call) flags() *flag.FlagSet {
 	f := flag.NewFlagSet(c.command.name, flag.ContinueOnError)
 	f.SetOutput(io.Discard)
-	c.format = "text"
-	f.StringVar(&c.format, "format", "text", "text or json")
+	f.StringVar(&c.format, "format", c.format, "text or json")
 	return f
 }
 
@@ -82,8 +81,12 @@ func formatOf(args []string) string {
 	return format
 }
 
-// directory takes the one argument that names a directory.
-func directory(args []string) (string, error) {
+// directory reads the flags and the one argument, a directory.
+func (c *call) directory(f *flag.FlagSet, formats ...string) (string, error) {
+	args, err := c.parse(f, formats...)
+	if err != nil {
+		return "", err
+	}
 	if len(args) != 1 {
 		return "", usagef("name one directory")
 	}
