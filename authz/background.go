@@ -18,15 +18,27 @@ func (in *Installation) run(ctx context.Context) {
 		}
 	})
 	in.every(ctx, time.Second, "audit chain", func(ctx context.Context) error {
-		_, err := in.chain.Seal(ctx, 1000)
-		return err
+		return drain(ctx, 5, 1000, in.chain.Seal)
 	})
 	in.every(ctx, time.Second, "data keys", in.ring.Tick)
 	in.every(ctx, 15*time.Second, "last uses", in.uses.flush)
 	in.every(ctx, time.Minute, "sweep", func(ctx context.Context) error {
-		_, err := in.cfg.Store.Sweep(ctx, in.cfg.Now(), 10_000)
-		return err
+		return drain(ctx, 100, 10_000, func(ctx context.Context, limit int) (int, error) {
+			return in.cfg.Store.Sweep(ctx, in.cfg.Now(), limit)
+		})
 	})
+}
+
+// drain has something done again while there is as much to do as it takes at a
+// time, so that a busy installation does not fall behind for ever; the rounds
+// bound what it takes from the requests of the moment.
+func drain(ctx context.Context, rounds, limit int, do func(ctx context.Context, limit int) (int, error)) error {
+	for range rounds {
+		if n, err := do(ctx, limit); err != nil || n < limit {
+			return err
+		}
+	}
+	return nil
 }
 
 func (in *Installation) every(ctx context.Context, interval time.Duration, what string, do func(context.Context) error) {
