@@ -23,6 +23,25 @@ type Options struct {
 	EndTokens bool
 }
 
+// insert stores a new record.
+func (s *Service) insert(ctx context.Context, a Actor, r record) error {
+	_, is, err := changed(members{}, r.members())
+	if err != nil {
+		return fmt.Errorf("admin: describing a new %s: %w", r.kind(), err)
+	}
+	err = r.create(ctx, s.store, s.event(a, "created", r, nil, is))
+	switch {
+	case errors.Is(err, storage.ErrExists):
+		return exists(r.kind())
+	case errors.Is(err, storage.ErrNotFound):
+		return notFound("organization", "unknown")
+	case err != nil:
+		return fmt.Errorf("admin: creating a %s: %w", r.kind(), err)
+	}
+	*r.standing().version = 1
+	return nil
+}
+
 // edit is one change of one record.
 type edit[R record] struct {
 	// verb is what happened, as in "key.suspended".

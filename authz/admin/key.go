@@ -123,7 +123,7 @@ func (s *Service) newClient(ctx context.Context, a Actor, c storage.Client) (Key
 	for range attempts {
 		c.ID = token.NewClientID()
 		k := &keyRecord{c}
-		err := s.insertKey(ctx, a, k)
+		err := s.insert(ctx, a, k)
 		if errors.Is(err, ErrExists) {
 			continue // one in 2^120
 		}
@@ -133,25 +133,6 @@ func (s *Service) newClient(ctx context.Context, a Actor, c storage.Client) (Key
 		return keyOf(&k.Client), secret, nil
 	}
 	return Key{}, "", exists("key")
-}
-
-// insertKey stores a new key.
-func (s *Service) insertKey(ctx context.Context, a Actor, k *keyRecord) error {
-	_, is, err := changed(members{}, k.members())
-	if err != nil {
-		return fmt.Errorf("admin: describing a key: %w", err)
-	}
-	err = s.store.CreateClient(ctx, k.Client, s.event(a, "created", k, nil, is))
-	switch {
-	case errors.Is(err, storage.ErrExists):
-		return exists("key")
-	case errors.Is(err, storage.ErrNotFound):
-		return notFound("organization", "unknown")
-	case err != nil:
-		return fmt.Errorf("admin: creating a key: %w", err)
-	}
-	k.Version = 1
-	return nil
 }
 
 // openOrganization refuses an organization that is not there or is revoked.
@@ -226,23 +207,6 @@ func keyTarget(clientID string) string {
 		return ""
 	}
 	return "key:" + clientID
-}
-
-// Page asks for a part of a list: what comes after a key, at most Limit (1 to
-// 500; 0 is 100).
-type Page struct {
-	After string
-	Limit int
-}
-
-func (p Page) limit() (int, error) {
-	switch {
-	case p.Limit == 0:
-		return 100, nil
-	case p.Limit < 0 || p.Limit > maxPageSize:
-		return 0, invalid("limit", fmt.Sprintf("a number from 1 to %d", maxPageSize))
-	}
-	return p.Limit, nil
 }
 
 // ListKeys lists the keys of the actor's organization by client id, revoked ones

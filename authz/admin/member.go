@@ -56,28 +56,10 @@ func (s *Service) createMember(ctx context.Context, a Actor, n NewMember) (stora
 	now := s.now()
 	m := &memberRecord{storage.Member{Organization: a.organization, Subject: n.Subject, Name: n.Name, Roles: slices.Clone(n.Roles),
 		Status: storage.Active, CreatedAt: now, UpdatedAt: now}}
-	if err := s.insertMember(ctx, a, m); err != nil {
+	if err := s.insert(ctx, a, m); err != nil {
 		return storage.Member{}, err
 	}
 	return m.Member, nil
-}
-
-func (s *Service) insertMember(ctx context.Context, a Actor, m *memberRecord) error {
-	_, is, err := changed(members{}, m.members())
-	if err != nil {
-		return fmt.Errorf("admin: describing a member: %w", err)
-	}
-	err = s.store.CreateMember(ctx, m.Member, s.event(a, "created", m, nil, is))
-	switch {
-	case errors.Is(err, storage.ErrExists):
-		return exists("member")
-	case errors.Is(err, storage.ErrNotFound):
-		return notFound("organization", "unknown")
-	case err != nil:
-		return fmt.Errorf("admin: creating a member: %w", err)
-	}
-	m.Version = 1
-	return nil
 }
 
 // memberAnew begins another membership of a person whose last one was revoked.
@@ -170,10 +152,7 @@ func (s *Service) listMembers(ctx context.Context, a Actor, p Page) (list []stor
 	if err != nil {
 		return nil, "", fmt.Errorf("admin: listing members: %w", err)
 	}
-	if len(list) > limit {
-		list = list[:limit]
-		next = list[limit-1].Subject
-	}
+	list, next = cut(list, limit, func(m *storage.Member) string { return m.Subject })
 	return list, next, nil
 }
 

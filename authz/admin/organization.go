@@ -42,18 +42,9 @@ func (s *Service) createOrganization(ctx context.Context, a Actor, n NewOrganiza
 	}
 	now := s.now()
 	o := &organizationRecord{storage.Organization{ID: n.ID, Name: n.Name, Status: storage.Active, Labels: maps.Clone(n.Labels), CreatedAt: now, UpdatedAt: now}}
-	_, is, err := changed(members{}, o.members())
-	if err != nil {
-		return storage.Organization{}, fmt.Errorf("admin: describing an organization: %w", err)
+	if err := s.insert(ctx, a, o); err != nil {
+		return storage.Organization{}, err
 	}
-	err = s.store.CreateOrganization(ctx, o.Organization, s.event(a, "created", o, nil, is))
-	switch {
-	case errors.Is(err, storage.ErrExists):
-		return storage.Organization{}, exists("organization")
-	case err != nil:
-		return storage.Organization{}, fmt.Errorf("admin: creating an organization: %w", err)
-	}
-	o.Version = 1
 	return o.Organization, nil
 }
 
@@ -96,10 +87,7 @@ func (s *Service) ListOrganizations(ctx context.Context, a Actor, p Page) (list 
 	if err != nil {
 		return nil, "", fmt.Errorf("admin: listing organizations: %w", err)
 	}
-	if len(list) > limit {
-		list = list[:limit]
-		next = list[limit-1].ID
-	}
+	list, next = cut(list, limit, func(o *storage.Organization) string { return o.ID })
 	return list, next, nil
 }
 

@@ -21,6 +21,7 @@ type record interface {
 	holds(role string) bool
 	// members are what the audit trail tells of.
 	members() members
+	create(ctx context.Context, store storage.Store, e storage.Event) error
 	save(ctx context.Context, store storage.Store, q storage.Quorum, until time.Time, e storage.Event) (storage.Change, error)
 }
 
@@ -49,6 +50,10 @@ func (k *keyRecord) holds(role string) bool {
 	return k.Status == storage.Active && k.ExpiresAt.IsZero() && slices.Contains(k.Roles, role)
 }
 
+func (k *keyRecord) create(ctx context.Context, store storage.Store, e storage.Event) error {
+	return store.CreateClient(ctx, k.Client, e)
+}
+
 func (k *keyRecord) save(ctx context.Context, store storage.Store, q storage.Quorum, until time.Time, e storage.Event) (storage.Change, error) {
 	return store.UpdateClient(ctx, k.Client, q, until, e)
 }
@@ -70,6 +75,10 @@ func (m *memberRecord) holds(role string) bool {
 	return m.Status == storage.Active && slices.Contains(m.Roles, role)
 }
 
+func (m *memberRecord) create(ctx context.Context, store storage.Store, e storage.Event) error {
+	return store.CreateMember(ctx, m.Member, e)
+}
+
 func (m *memberRecord) save(ctx context.Context, store storage.Store, q storage.Quorum, until time.Time, e storage.Event) (storage.Change, error) {
 	return store.UpdateMember(ctx, m.Member, q, until, e)
 }
@@ -84,6 +93,10 @@ func (o *organizationRecord) standing() standing {
 }
 func (o *organizationRecord) rights() rights    { return rights{organization: o.ID, hostOnly: true} }
 func (o *organizationRecord) holds(string) bool { return false }
+
+func (o *organizationRecord) create(ctx context.Context, store storage.Store, e storage.Event) error {
+	return store.CreateOrganization(ctx, o.Organization, e)
+}
 
 func (o *organizationRecord) save(ctx context.Context, store storage.Store, _ storage.Quorum, until time.Time, e storage.Event) (storage.Change, error) {
 	return store.UpdateOrganization(ctx, o.Organization, until, e)

@@ -47,7 +47,7 @@ func (s *Service) EnsureKey(ctx context.Context, c storage.Client, secret string
 	if c.Scopes == nil {
 		c.Scopes = slices.Clone(s.cfg.KeyScopes)
 	}
-	err = s.insertKey(ctx, Host(), &keyRecord{c})
+	err = s.insert(ctx, Host(), &keyRecord{c})
 	if !errors.Is(err, ErrExists) {
 		return err == nil, err
 	}
