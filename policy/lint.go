@@ -27,6 +27,7 @@ func Lint(modelFile, modelText string, rules Rules) []Finding {
 	l.duplicates()
 	l.shadowed()
 	l.patterns()
+	l.lookalikes()
 	l.organizations()
 	return l.found.sorted()
 }
@@ -115,9 +116,9 @@ func (l *linter) roles() {
 	}
 }
 
-// named reports whether the rules name roles "role:...", as a convention to hold
+// namesRoles reports whether the rules name roles "role:...", as a convention to hold
 // the others to.
-func (l *linter) named() bool {
+func (l *linter) namesRoles() bool {
 	return slices.ContainsFunc(l.rows, func(r row) bool {
 		return strings.HasPrefix(l.field(r, "sub"), "role:") || r.fields[0] == "g" && strings.HasPrefix(r.fields[2], "role:")
 	})
@@ -126,7 +127,7 @@ func (l *linter) named() bool {
 // subjects finds names that are taken for something else, and rules that no one
 // can reach.
 func (l *linter) subjects() {
-	if !l.named() {
+	if !l.namesRoles() {
 		return
 	}
 	members := map[string]bool{}

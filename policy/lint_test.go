@@ -63,6 +63,16 @@ func TestLint(t *testing.T) {
 		"not compiled":               {regex, "p, role:x, doc, ^read$\n", "not-compiled", Warning, 10, "not compiled"},
 		"an unknown kind of row":     {starter, use + "g2, a, b, o1\n", "unknown-kind", Error, 2, "p or g"},
 		"a quote left open":          {starter, use + "p, \"role:x, *, doc, read, allow\n", "bad-row", Error, 2, "double quotes"},
+		"a role in capitals":         {starter, use + "p, role:X, *, doc:*, write, allow\n", "looks-alike", Warning, 2, `"role:X" differs from "role:x" in line 1 by capital letters only`},
+		"a role with more space":     {starter, "p, role:night clerk, *, doc, read, allow\ng, user:a, role:night  clerk, o1\n", "looks-alike", Warning, 2, "by white space only"},
+		"a role with another space":  {starter, "p, role:night clerk, *, doc, read, allow\ng, user:a, role:night\u00a0clerk, o1\n", "looks-alike", Warning, 2, "by white space only"},
+		"a role in Cyrillic":         {starter, "p, role:axe, *, doc, read, allow\ng, user:a, role:ахе, o1\n", "looks-alike", Warning, 2, "by letters that look alike"},
+		"a role in Greek capitals":   {starter, "p, role:HOME, *, doc, read, allow\np, role:ΗΟΜΕ, *, doc, write, allow\n", "looks-alike", Warning, 2, "by letters that look alike"},
+		"a full-width role":          {starter, "p, role:x, *, doc, read, allow\np, role:ｘ, *, doc, write, allow\n", "looks-alike", Warning, 2, "by letters that look alike"},
+		"an action in capitals":      {starter, use + "p, role:x, *, note, Read, allow\n", "looks-alike", Warning, 2, "capital letters"},
+		"an object in capitals":      {starter, use + "p, role:x, o1, Doc:1, write, allow\n", "looks-alike", Warning, 2, "capital letters"},
+		"two alphabets in a word":    {starter, "p, role:аdmin, *, doc, read, allow\n", "mixed-alphabets", Warning, 1, "аdmin"},
+		"a letter of two characters": {starter, "p, role:cafe\u0301, *, doc, read, allow\n", "mixed-alphabets", Warning, 1, "two characters"},
 		"a space before a comma":     {starter, "p, role:x , *, doc, read, allow\n", "bad-value", Error, 1, "space"},
 	} {
 		found := lintText(c.model, c.rules)
@@ -81,11 +91,13 @@ func TestLint(t *testing.T) {
 		t.Errorf("a model without a request: %v", found)
 	}
 	for name, c := range map[string]struct{ model, rules string }{
-		"nothing":                    {starter, ""},
-		"a role used by its holders": {starter, use},
-		"different conditions":       {libraryText("conditions"), "p, role:x, *, doc, read, allow, sandbox, *, *, *, *\np, role:x, *, doc, read, allow, uat, *, *, *, *\n"},
-		"names of one's own":         {narrow, "p, admin, o1, doc, read\ng, alice, admin, o1\n"},
-		"a narrower denial":          {starter, use + "p, role:x, o1, doc:9, read, deny\n"},
+		"nothing":                     {starter, ""},
+		"a role used by its holders":  {starter, use},
+		"different conditions":        {libraryText("conditions"), "p, role:x, *, doc, read, allow, sandbox, *, *, *, *\np, role:x, *, doc, read, allow, uat, *, *, *, *\n"},
+		"names of one's own":          {narrow, "p, admin, o1, doc, read\ng, alice, admin, o1\n"},
+		"ids that differ by capitals": {starter, use + "p, key:Ab, o1, note:aB, write, allow\np, key:aB, o1, note:Ab, write, allow\n"},
+		"words of two alphabets":      {starter, "p, role:кассир-shop, *, касса:*, read, allow\np, role:café, *, doc, read, allow\n"},
+		"a narrower denial":           {starter, use + "p, role:x, o1, doc:9, read, deny\n"},
 	} {
 		if found := lintText(c.model, c.rules); len(found) > 0 {
 			t.Errorf("%s: %v", name, found)
