@@ -105,7 +105,7 @@ func (in *Installation) decodeAccess(ctx context.Context, bearer string, a *toke
 // it speaks for.
 func (in *Installation) authorize(ctx context.Context, a *token.Access) (*Principal, error) {
 	ticket := feed.Ticket{Grant: a.Grant, Generation: a.Generation, Client: a.Client, Organization: a.Organization, Subject: a.Subject,
-		ClientEpoch: a.ClientEpoch, OrganizationEpoch: a.OrganizationEpoch, MemberEpoch: a.MemberEpoch, Revision: a.Revision}
+		ClientEpoch: a.Epochs.Client, OrganizationEpoch: a.Epochs.Organization, MemberEpoch: a.Epochs.Member, Revision: a.Revision}
 	if err := in.feed.Check(ctx, &ticket); err != nil {
 		return nil, feedRefusal(err)
 	}

@@ -18,8 +18,9 @@ func (w *world) delegated(subject string) string {
 	m, err := w.store.Member(w.Context(), "acme", subject)
 	w.must(err)
 	now := in.Now()
-	text, err := in.Tokens().SealAccess(&token.Access{Grant: storage.NewID(now), Client: "mobile", Organization: "acme", Subject: subject,
-		MemberEpoch: m.Epoch, IssuedAt: now, ExpiresAt: in.AccessExpiry(new(w.client("mobile")), now), Scopes: []string{"transaction:read"}})
+	text, err := in.Tokens().SealAccess(&token.Access{Claims: token.Claims{
+		Grant: storage.NewID(now), Client: "mobile", Organization: "acme", Subject: subject, Epochs: storage.Epochs{Member: m.Epoch},
+		IssuedAt: now, ExpiresAt: in.AccessExpiry(new(w.client("mobile")), now)}, Scopes: []string{"transaction:read"}})
 	w.must(err)
 	return text
 }

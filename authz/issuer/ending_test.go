@@ -233,8 +233,8 @@ func TestVirtualGrantOfAnAccountCanBeEnded(t *testing.T) {
 	w := newWorld(t)
 	in := w.server.Installation()
 	now := in.Now()
-	r := &token.Refresh{Grant: storage.NewID(now), Client: "viewer", Organization: "acme", Secret: token.NewRefreshSecret(),
-		IssuedAt: now, ExpiresAt: now.Add(time.Hour), ConsentedAt: now, Virtual: true, AbsoluteExpiry: now.Add(time.Hour), AccessUntil: now.Add(time.Hour),
+	r := &token.Refresh{Claims: token.Claims{Grant: storage.NewID(now), Client: "viewer", Organization: "acme", IssuedAt: now, ExpiresAt: now.Add(time.Hour)},
+		Secret: token.NewRefreshSecret(), ConsentedAt: now, Virtual: true, AbsoluteExpiry: now.Add(time.Hour), AccessUntil: now.Add(time.Hour),
 		Metadata: []token.Binding{{Kind: "account_id", Value: bankAccount}}}
 	sealed, err := in.Tokens().SealRefresh(r)
 	if err != nil {

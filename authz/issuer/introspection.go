@@ -105,7 +105,7 @@ func (s *Server) introspectRefresh(ctx context.Context, presented string) (authz
 	switch refusal := wire.From(err); {
 	case err != nil && refusal.Status >= 500:
 		return inactive, err
-	case err != nil || epochs.Client > t.ClientEpoch || epochs.Organization > t.OrganizationEpoch || epochs.Member > t.MemberEpoch:
+	case err != nil || epochs.Client > t.Epochs.Client || epochs.Organization > t.Epochs.Organization || epochs.Member > t.Epochs.Member:
 		return inactive, nil
 	}
 	g, err := s.in.Store().Grant(ctx, t.Grant)

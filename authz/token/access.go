@@ -1,29 +1,10 @@
 package token
 
-import (
-	"time"
+import "time"
 
-	"github.com/gatewright/gatewright/storage"
-)
-
-// Access is the content of an access token. Times are kept to the second.
+// Access is the content of an access token.
 type Access struct {
-	// Grant and Generation name the authorization; every token has them.
-	Grant      storage.ID
-	Generation uint32
-	// Client is required. Subject is empty where the client acts for itself.
-	Client       string
-	Organization string
-	Subject      string
-	// Epochs are those of the records when the token was issued.
-	ClientEpoch       uint64
-	OrganizationEpoch uint64
-	MemberEpoch       uint64
-	// Revision is the issuing instance's position in the change feed.
-	Revision uint64
-
-	IssuedAt  time.Time
-	ExpiresAt time.Time
+	Claims
 
 	Scopes   []string
 	Audience []string
@@ -44,9 +25,6 @@ type Binding struct {
 	Kind, Value string
 }
 
-// ExpiredAt reports whether the token has expired at the given time.
-func (a *Access) ExpiredAt(now time.Time) bool { return !now.Before(a.ExpiresAt) }
-
 // Flags of an encoded access token.
 const (
 	accessVirtual = 1 << iota
@@ -56,11 +34,8 @@ const (
 )
 
 func (a *Access) append(b []byte, limit time.Duration) ([]byte, error) {
-	if a.Grant.IsZero() || a.Client == "" || !validSpan(a.IssuedAt, a.ExpiresAt) {
-		return nil, ErrIncomplete
-	}
-	if exceeds(a.IssuedAt, a.ExpiresAt, limit) {
-		return nil, ErrLifetime
+	if err := a.check(limit); err != nil {
+		return nil, err
 	}
 	if tooLong(a.Scopes, a.Audience, a.Metadata) {
 		return nil, ErrTooLarge
@@ -84,20 +59,12 @@ func (a *Access) append(b []byte, limit time.Duration) ([]byte, error) {
 	}
 	b = append(b, flags)
 	b = append(b, a.Grant[:]...)
-	b = appendUint(b, uint64(a.Generation))
-	b = appendUint(b, a.ClientEpoch)
-	b = appendUint(b, a.OrganizationEpoch)
-	b = appendUint(b, a.MemberEpoch)
-	b = appendUint(b, a.Revision)
-	b = appendUint(b, uint64(a.IssuedAt.Unix()))
-	b = appendUint(b, seconds(a.IssuedAt, a.ExpiresAt))
+	b = a.appendState(b)
 	if flags&accessRefreshUntil != 0 {
 		b = appendUint(b, seconds(a.IssuedAt, a.RefreshUntil))
 	}
 	b = append(b, a.Thumbprint...)
-	b = appendString(b, a.Client)
-	b = appendString(b, a.Organization)
-	b = appendString(b, a.Subject)
+	b = a.appendParties(b)
 	b = appendList(b, a.Scopes)
 	b = appendList(b, a.Audience)
 	return appendBindings(b, a.Metadata), nil
@@ -112,26 +79,17 @@ func (a *Access) decode(body []byte) error {
 	}
 	*a = Access{Virtual: flags&accessVirtual != 0}
 	r.id(&a.Grant)
-	a.Generation = r.uint32()
-	a.ClientEpoch = r.uint()
-	a.OrganizationEpoch = r.uint()
-	a.MemberEpoch = r.uint()
-	a.Revision = r.uint()
-	issued := r.time()
-	a.IssuedAt = unix(issued)
-	a.ExpiresAt = unix(r.after(issued))
+	issued := a.readState(&r)
 	if flags&accessRefreshUntil != 0 {
 		a.RefreshUntil = unix(r.after(issued))
 	}
 	if flags&accessThumbprint != 0 {
 		a.Thumbprint = r.bytes(thumbprintSize)
 	}
-	a.Client = r.string()
-	a.Organization = r.string()
-	a.Subject = r.string()
+	a.readParties(&r)
 	a.Scopes, a.Audience = r.lists()
 	a.Metadata = r.bindings()
-	if !r.done() || a.Grant.IsZero() || a.Client == "" {
+	if !r.done() || !a.complete() {
 		*a = Access{}
 		return ErrMalformed
 	}

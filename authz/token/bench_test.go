@@ -11,8 +11,8 @@ import (
 // typical is what a merchant's key gets.
 func typical() token.Access {
 	return token.Access{
-		Grant: storage.NewID(now), Client: "app_abcdefghijklmnopqrstuvwx", Organization: "org_abcdefgh",
-		Revision: 123456, IssuedAt: now, ExpiresAt: now.Add(time.Hour),
+		Claims: token.Claims{Grant: storage.NewID(now), Client: "app_abcdefghijklmnopqrstuvwx", Organization: "org_abcdefgh",
+			Revision: 123456, IssuedAt: now, ExpiresAt: now.Add(time.Hour)},
 		Scopes: []string{"accounts", "transactions", "transfers"}, Audience: []string{"https://api.example.com"}, Virtual: true,
 	}
 }

@@ -21,8 +21,8 @@ func ExampleCodec_SealAccess() {
 	codec := token.NewCodec(ring)
 	issued := time.Now()
 	sealed, err := codec.SealAccess(&token.Access{
-		Grant: storage.NewID(issued), Client: "app_1", Scopes: []string{"transfers"},
-		IssuedAt: issued, ExpiresAt: issued.Add(time.Hour),
+		Claims: token.Claims{Grant: storage.NewID(issued), Client: "app_1", IssuedAt: issued, ExpiresAt: issued.Add(time.Hour)},
+		Scopes: []string{"transfers"},
 	})
 	if err != nil {
 		panic(err)

@@ -19,17 +19,18 @@ func TestAccessProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringN(-1, 40, 60)
 		a := token.Access{
-			Grant:             storage.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Filter(func(b []byte) bool { return storage.ID(b) != storage.ID{} }).Draw(t, "grant")),
-			Generation:        rapid.Uint32().Draw(t, "generation"),
-			Client:            rapid.StringN(1, 40, 60).Draw(t, "client"),
-			Organization:      text.Draw(t, "organization"),
-			Subject:           text.Draw(t, "subject"),
-			ClientEpoch:       rapid.Uint64().Draw(t, "client epoch"),
-			OrganizationEpoch: rapid.Uint64().Draw(t, "organization epoch"),
-			MemberEpoch:       rapid.Uint64().Draw(t, "member epoch"),
-			Revision:          rapid.Uint64().Draw(t, "revision"),
-			IssuedAt:          time.Unix(rapid.Int64Range(0, 1<<37).Draw(t, "issued"), 0).UTC(),
-			Virtual:           rapid.Bool().Draw(t, "virtual"),
+			Claims: token.Claims{
+				Grant:        storage.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Filter(func(b []byte) bool { return storage.ID(b) != storage.ID{} }).Draw(t, "grant")),
+				Generation:   rapid.Uint32().Draw(t, "generation"),
+				Client:       rapid.StringN(1, 40, 60).Draw(t, "client"),
+				Organization: text.Draw(t, "organization"),
+				Subject:      text.Draw(t, "subject"),
+				Epochs: storage.Epochs{Client: rapid.Uint64().Draw(t, "client epoch"),
+					Organization: rapid.Uint64().Draw(t, "organization epoch"), Member: rapid.Uint64().Draw(t, "member epoch")},
+				Revision: rapid.Uint64().Draw(t, "revision"),
+				IssuedAt: time.Unix(rapid.Int64Range(0, 1<<37).Draw(t, "issued"), 0).UTC(),
+			},
+			Virtual: rapid.Bool().Draw(t, "virtual"),
 		}
 		a.ExpiresAt = a.IssuedAt.Add(time.Duration(rapid.IntRange(1, 86400).Draw(t, "lifetime")) * time.Second)
 		if rapid.Bool().Draw(t, "refresh") {

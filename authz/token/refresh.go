@@ -7,26 +7,13 @@ import (
 	"github.com/gatewright/gatewright/storage"
 )
 
-// Refresh is the content of a refresh token. Times are kept to the second.
+// Refresh is the content of a refresh token.
 type Refresh struct {
-	Grant      storage.ID
-	Generation uint32
-	// Client is required. Subject is empty where the client acts for itself.
-	Client       string
-	Organization string
-	Subject      string
-	// Epochs are those of the records when the token was issued.
-	ClientEpoch       uint64
-	OrganizationEpoch uint64
-	MemberEpoch       uint64
-	// Revision is the issuing instance's position in the change feed.
-	Revision uint64
+	// Claims.ExpiresAt is when it is too late to exchange this token.
+	Claims
 	// Secret is random; the store knows it by [Codec.RefreshHash].
 	Secret [16]byte
 
-	IssuedAt time.Time
-	// ExpiresAt is when it is too late to exchange this token.
-	ExpiresAt   time.Time
 	ConsentedAt time.Time
 
 	// AbsoluteExpiry is the grant's own; zero takes ExpiresAt.
@@ -42,9 +29,6 @@ type Refresh struct {
 	AccessUntil time.Time
 }
 
-// ExpiredAt reports whether the token has expired at the given time.
-func (t *Refresh) ExpiredAt(now time.Time) bool { return !now.Before(t.ExpiresAt) }
-
 // Flags of an encoded refresh token.
 const (
 	refreshVirtual = 1 << iota
@@ -55,11 +39,11 @@ const (
 )
 
 func (t *Refresh) append(b []byte, limit time.Duration) ([]byte, error) {
-	if t.Grant.IsZero() || t.Client == "" || t.Secret == [16]byte{} || !validSpan(t.IssuedAt, t.ExpiresAt) {
+	if t.Secret == [16]byte{} {
 		return nil, ErrIncomplete
 	}
-	if exceeds(t.IssuedAt, t.ExpiresAt, limit) {
-		return nil, ErrLifetime
+	if err := t.check(limit); err != nil {
+		return nil, err
 	}
 	if tooLong(t.Scopes, t.Audience, t.Metadata) {
 		return nil, ErrTooLarge
@@ -92,13 +76,7 @@ func (t *Refresh) append(b []byte, limit time.Duration) ([]byte, error) {
 	b = append(b, flags)
 	b = append(b, t.Grant[:]...)
 	b = append(b, t.Secret[:]...)
-	b = appendUint(b, uint64(t.Generation))
-	b = appendUint(b, t.ClientEpoch)
-	b = appendUint(b, t.OrganizationEpoch)
-	b = appendUint(b, t.MemberEpoch)
-	b = appendUint(b, t.Revision)
-	b = appendUint(b, uint64(t.IssuedAt.Unix()))
-	b = appendUint(b, seconds(t.IssuedAt, t.ExpiresAt))
+	b = t.appendState(b)
 	if flags&refreshConsented != 0 {
 		b = appendUint(b, uint64(t.ConsentedAt.Unix()))
 	}
@@ -108,9 +86,7 @@ func (t *Refresh) append(b []byte, limit time.Duration) ([]byte, error) {
 	if flags&refreshAccess != 0 {
 		b = appendUint(b, seconds(t.IssuedAt, t.AccessUntil))
 	}
-	b = appendString(b, t.Client)
-	b = appendString(b, t.Organization)
-	b = appendString(b, t.Subject)
+	b = t.appendParties(b)
 	if t.Virtual {
 		b = appendList(b, t.Scopes)
 		b = appendList(b, t.Audience)
@@ -129,14 +105,7 @@ func (t *Refresh) decode(body []byte) error {
 	*t = Refresh{Virtual: flags&refreshVirtual != 0}
 	r.id(&t.Grant)
 	r.id((*storage.ID)(&t.Secret))
-	t.Generation = r.uint32()
-	t.ClientEpoch = r.uint()
-	t.OrganizationEpoch = r.uint()
-	t.MemberEpoch = r.uint()
-	t.Revision = r.uint()
-	issued := r.time()
-	t.IssuedAt = unix(issued)
-	t.ExpiresAt = unix(r.after(issued))
+	issued := t.readState(&r)
 	if flags&refreshConsented != 0 {
 		t.ConsentedAt = unix(r.time())
 	}
@@ -146,14 +115,12 @@ func (t *Refresh) decode(body []byte) error {
 	if flags&refreshAccess != 0 {
 		t.AccessUntil = unix(r.after(issued))
 	}
-	t.Client = r.string()
-	t.Organization = r.string()
-	t.Subject = r.string()
+	t.readParties(&r)
 	if t.Virtual {
 		t.Scopes, t.Audience = r.lists()
 		t.Metadata = r.bindings()
 	}
-	if !r.done() || t.Grant.IsZero() || t.Client == "" || t.Secret == [16]byte{} {
+	if !r.done() || !t.complete() || t.Secret == [16]byte{} {
 		*t = Refresh{}
 		return ErrMalformed
 	}

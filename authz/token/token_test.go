@@ -45,15 +45,19 @@ func ok(t testing.TB, err error) {
 	}
 }
 
+func smallClaims() token.Claims {
+	return token.Claims{Grant: storage.NewID(now), Client: "app_1", IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
+}
+
 func smallAccess() token.Access {
-	return token.Access{Grant: storage.NewID(now), Client: "app_1", IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
+	return token.Access{Claims: smallClaims()}
 }
 
 func fullAccess() token.Access {
 	return token.Access{
-		Grant: storage.NewID(now), Generation: 4_000_000_000, Client: "app_1", Organization: "org_1", Subject: "user:1",
-		ClientEpoch: 1, OrganizationEpoch: 1 << 40, MemberEpoch: 1<<64 - 1, Revision: 123456,
-		IssuedAt: now, ExpiresAt: now.Add(time.Hour),
+		Claims: token.Claims{Grant: storage.NewID(now), Generation: 4_000_000_000, Client: "app_1", Organization: "org_1", Subject: "user:1",
+			Epochs: storage.Epochs{Client: 1, Organization: 1 << 40, Member: 1<<64 - 1}, Revision: 123456,
+			IssuedAt: now, ExpiresAt: now.Add(time.Hour)},
 		Scopes: []string{"account_transactions", "send_money"}, Audience: []string{"https://api.example"},
 		Metadata:   []token.Binding{{Kind: "account_id", Value: "1234999999567"}, {Kind: "uuid", Value: "c"}},
 		Thumbprint: bytes.Repeat([]byte{7}, 32), Virtual: true, RefreshUntil: now.Add(24 * time.Hour),
@@ -61,14 +65,14 @@ func fullAccess() token.Access {
 }
 
 func smallRefresh() token.Refresh {
-	return token.Refresh{Grant: storage.NewID(now), Client: "app_1", Secret: [16]byte{1}, IssuedAt: now, ExpiresAt: now.Add(time.Hour)}
+	return token.Refresh{Claims: smallClaims(), Secret: [16]byte{1}}
 }
 
 func fullRefresh() token.Refresh {
 	return token.Refresh{
-		Grant: storage.NewID(now), Generation: 7, Client: "app_1", Organization: "org_1", Subject: "user:1",
-		ClientEpoch: 1, OrganizationEpoch: 2, MemberEpoch: 3, Revision: 4, Secret: [16]byte{1, 15: 2},
-		IssuedAt: now, ExpiresAt: now.Add(24 * time.Hour), ConsentedAt: now.Add(-time.Hour), Virtual: true,
+		Claims: token.Claims{Grant: storage.NewID(now), Generation: 7, Client: "app_1", Organization: "org_1", Subject: "user:1",
+			Epochs: storage.Epochs{Client: 1, Organization: 2, Member: 3}, Revision: 4, IssuedAt: now, ExpiresAt: now.Add(24 * time.Hour)},
+		Secret: [16]byte{1, 15: 2}, ConsentedAt: now.Add(-time.Hour), Virtual: true,
 		Scopes: []string{"a", "b"}, Audience: []string{"c"}, Metadata: []token.Binding{{Kind: "k", Value: "v"}},
 		AbsoluteExpiry: now.Add(365 * 24 * time.Hour), AccessUntil: now.Add(time.Hour),
 	}

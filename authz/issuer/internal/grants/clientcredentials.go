@@ -84,10 +84,9 @@ func (h *clientCredentials) PopulateTokenEndpointResponse(ctx context.Context, r
 		return err
 	}
 	now := seconds(h.in.Now())
-	a := &token.Access{Grant: storage.NewID(now), Client: c.ID, Organization: c.Organization,
-		ClientEpoch: epochs.Client, OrganizationEpoch: epochs.Organization,
-		IssuedAt: now, ExpiresAt: seconds(h.in.AccessExpiry(c, now)),
+	a := &token.Access{Claims: claimsOf(storage.NewID(now), c, "", epochs, now),
 		Scopes: request.GetRequestedScopes(), Audience: request.GetRequestedAudience(), Metadata: bindings(session.Metadata), Virtual: true}
+	a.ExpiresAt = seconds(h.in.AccessExpiry(c, now))
 	if !a.ExpiresAt.After(now) {
 		return wire.InvalidClient("client_expired")
 	}
@@ -137,10 +136,10 @@ func (h *clientCredentials) refreshes(c *storage.Client) bool {
 func (h *clientCredentials) virtualRefresh(c *storage.Client, a *token.Access) (refresh string, expires time.Time, err error) {
 	absolute, idle := h.refreshLimits(c, a.IssuedAt, a.IssuedAt)
 	a.RefreshUntil = seconds(absolute)
-	refresh, err = h.in.Tokens().SealRefresh(&token.Refresh{Grant: a.Grant, Client: a.Client, Organization: a.Organization,
-		ClientEpoch: a.ClientEpoch, OrganizationEpoch: a.OrganizationEpoch, Secret: token.NewRefreshSecret(),
-		IssuedAt: a.IssuedAt, ExpiresAt: seconds(idle), ConsentedAt: a.IssuedAt, Virtual: true,
-		Scopes: a.Scopes, Audience: a.Audience, Metadata: a.Metadata, AbsoluteExpiry: seconds(absolute), AccessUntil: a.ExpiresAt})
+	t := &token.Refresh{Claims: a.Claims, Secret: token.NewRefreshSecret(), ConsentedAt: a.IssuedAt, Virtual: true,
+		Scopes: a.Scopes, Audience: a.Audience, Metadata: a.Metadata, AbsoluteExpiry: seconds(absolute), AccessUntil: a.ExpiresAt}
+	t.ExpiresAt = seconds(idle)
+	refresh, err = h.in.Tokens().SealRefresh(t)
 	return refresh, idle, err
 }
 

@@ -177,10 +177,9 @@ func (h *authorizationCode) PopulateTokenEndpointResponse(ctx context.Context, r
 	}
 	now := seconds(h.in.Now())
 	absolute, idle := h.refreshLimits(c, code.ConsentedAt, now)
-	a := &token.Access{Grant: code.Grant, Client: c.ID, Organization: c.Organization, Subject: session.Subject,
-		ClientEpoch: epochs.Client, OrganizationEpoch: epochs.Organization, MemberEpoch: epochs.Member,
-		IssuedAt: now, ExpiresAt: seconds(earlier(h.in.AccessExpiry(c, now), absolute)),
-		Scopes: code.Scopes, Audience: code.Audience, Metadata: code.Bound}
+	claims := claimsOf(code.Grant, c, session.Subject, epochs, now)
+	a := &token.Access{Claims: claims, Scopes: code.Scopes, Audience: code.Audience, Metadata: code.Bound}
+	a.ExpiresAt = seconds(earlier(h.in.AccessExpiry(c, now), absolute))
 	sealed, err := h.sealBindings(code.Grant, code.Bound)
 	if err != nil {
 		return err
@@ -190,9 +189,8 @@ func (h *authorizationCode) PopulateTokenEndpointResponse(ctx context.Context, r
 		ExpiresAt: absolute, IdleAt: idle, AccessUntil: a.ExpiresAt}
 	var next *token.Refresh
 	if mayUse(c, RefreshToken) == nil {
-		next = &token.Refresh{Grant: code.Grant, Client: c.ID, Organization: c.Organization, Subject: session.Subject,
-			ClientEpoch: epochs.Client, OrganizationEpoch: epochs.Organization, MemberEpoch: epochs.Member, Secret: token.NewRefreshSecret(),
-			IssuedAt: now, ExpiresAt: seconds(idle), ConsentedAt: seconds(code.ConsentedAt), AbsoluteExpiry: seconds(absolute)}
+		next = &token.Refresh{Claims: claims, Secret: token.NewRefreshSecret(), ConsentedAt: seconds(code.ConsentedAt), AbsoluteExpiry: seconds(absolute)}
+		next.ExpiresAt = seconds(idle)
 		grant.Refresh = h.in.Tokens().RefreshHash(next.Secret, next.Grant)
 	}
 	redeemed, err := h.in.Store().Redeem(ctx, storage.Redemption{Kind: storage.AuthorizationCode, Key: session.codeKey, Client: c.ID,

@@ -105,6 +105,12 @@ func mayUse(c *storage.Client, grantType string) error {
 	return nil
 }
 
+// claimsOf are what the tokens of a grant say that is issued now; when they expire
+// is each one's own.
+func claimsOf(grant storage.ID, c *storage.Client, subject string, epochs storage.Epochs, now time.Time) token.Claims {
+	return token.Claims{Grant: grant, Client: c.ID, Organization: c.Organization, Subject: subject, Epochs: epochs, IssuedAt: now}
+}
+
 // accessToken issues an access token: sealed, or by reference where the profile
 // says so or the content is too large to travel.
 func (g *Grants) accessToken(ctx context.Context, a *token.Access) (string, error) {

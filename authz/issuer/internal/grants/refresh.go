@@ -120,10 +120,9 @@ func (h *refreshToken) PopulateTokenEndpointResponse(ctx context.Context, reques
 	absolute = earlier(absolute, t.AbsoluteExpiry)
 	idle = earlier(idle, absolute)
 	accessExpiry := seconds(earlier(h.in.AccessExpiry(c, now), absolute))
-	next := &token.Refresh{Grant: t.Grant, Generation: t.Generation + 1, Client: t.Client, Organization: t.Organization, Subject: t.Subject,
-		ClientEpoch: epochs.Client, OrganizationEpoch: epochs.Organization, MemberEpoch: epochs.Member, Secret: token.NewRefreshSecret(),
-		IssuedAt: now, ExpiresAt: seconds(idle), ConsentedAt: t.ConsentedAt, AbsoluteExpiry: seconds(absolute)}
-
+	claims := claimsOf(t.Grant, c, t.Subject, epochs, now)
+	next := &token.Refresh{Claims: claims, Secret: token.NewRefreshSecret(), ConsentedAt: t.ConsentedAt, AbsoluteExpiry: seconds(absolute)}
+	next.ExpiresAt = seconds(idle)
 	rotated, err := h.rotate(ctx, c, t, next, accessExpiry)
 	if err != nil {
 		return err
@@ -131,7 +130,8 @@ func (h *refreshToken) PopulateTokenEndpointResponse(ctx context.Context, reques
 	if err := h.outcome(ctx, c, session, rotated.Outcome); err != nil {
 		return err
 	}
-	next.Generation = rotated.Grant.Generation
+	claims.Generation = rotated.Grant.Generation
+	next.Generation = claims.Generation
 	bound, err := h.OpenBindings(ctx, t.Grant, rotated.Grant.Sealed)
 	if err != nil {
 		return err
@@ -145,9 +145,8 @@ func (h *refreshToken) PopulateTokenEndpointResponse(ctx context.Context, reques
 			}
 		}
 	}
-	a := &token.Access{Grant: t.Grant, Generation: next.Generation, Client: c.ID, Organization: c.Organization, Subject: t.Subject,
-		ClientEpoch: epochs.Client, OrganizationEpoch: epochs.Organization, MemberEpoch: epochs.Member,
-		IssuedAt: now, ExpiresAt: accessExpiry, Scopes: scopes, Audience: rotated.Grant.Audiences, Metadata: bound}
+	a := &token.Access{Claims: claims, Scopes: scopes, Audience: rotated.Grant.Audiences, Metadata: bound}
+	a.ExpiresAt = accessExpiry
 	return h.answerBoth(ctx, response, a, next, t.ConsentedAt)
 }
 
@@ -162,7 +161,7 @@ func (h *refreshToken) rotate(ctx context.Context, c *storage.Client, t, next *t
 			return storage.Rotated{}, err
 		}
 		r.Virtual = &storage.Grant{ID: t.Grant, Client: t.Client, Organization: t.Organization, Subject: t.Subject,
-			Epochs: storage.Epochs{Client: t.ClientEpoch, Organization: t.OrganizationEpoch, Member: t.MemberEpoch},
+			Epochs: t.Epochs,
 			Scopes: t.Scopes, Audiences: t.Audience, Sealed: sealed, Account: h.AccountKey(t.Metadata), ConsentedAt: t.ConsentedAt, ExpiresAt: t.AbsoluteExpiry,
 			IdleAt: t.ExpiresAt, AccessUntil: t.AccessUntil, Refresh: presented}
 	}
