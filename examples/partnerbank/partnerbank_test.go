@@ -237,6 +237,7 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		{[]string{"-client-cert-header", "Client-Cert"}, "-trusted-proxy"},
 		{[]string{"-client-cert-header", "Client Cert", "-trusted-proxy", "127.0.0.9"}, "header"},
 		{[]string{"-environment", "sandbox", "-trusted-proxy", "127.0.0.9"}, "sandbox"},
+		{[]string{"-environment", "sandbox", "-binding", "strict"}, "seals no messages"},
 		{[]string{"-public-url", "http://bank.example"}, "-public-url"},
 		{[]string{"-public-url", "https://bank.example/rb"}, "-public-url"},
 		{[]string{"surplus"}, "unexpected argument"},

@@ -97,7 +97,10 @@ func (b *bank) register(ctx context.Context, r registration, files *bankdemo.Cli
 	c.ID, c.Name, c.Organization = keys.ClientID, "Demo "+r.name, r.name
 	c.Scopes, c.Subscriptions, c.Lifetimes.Access = scopes, r.products, r.access
 	if b.sandbox() {
-		c.TestIDs = map[string]string{"account_id": keys.AccountID, "emirates_id": keys.EmiratesID}
+		c.TestIDs = map[string]string{"account_id": keys.AccountID}
+		if keys.EmiratesID != "" {
+			c.TestIDs["emirates_id"] = keys.EmiratesID
+		}
 	}
 	if err := b.keys.EnsureOrganization(ctx, r.name, c.Name); err != nil {
 		return keys, err

@@ -82,6 +82,8 @@ func (s *settings) check() error {
 	switch {
 	case s.sandbox() && (len(s.proxies) > 0 || s.certHeader != ""):
 		return errors.New("-trusted-proxy, -client-cert-header: the sandbox looks at neither addresses nor certificates")
+	case s.sandbox() && s.binding == jose.Strict:
+		return errors.New("-binding strict: the sandbox seals no messages")
 	case s.certHeader != "" && len(s.proxies) == 0:
 		return errors.New("-client-cert-header: name the proxies that may set it, with -trusted-proxy; anybody could write it otherwise")
 	case s.public == "":
