@@ -15,8 +15,8 @@ import (
 // maxCompact bounds a compact JWE, in bytes: it travels in a URL.
 const maxCompact = 4 << 10
 
-// typeAccount is the typ of the strict form, so that no other JWE of the client
-// is taken for one.
+// typeAccount is the typ of the strict form. It may be absent, as in messages:
+// no other JWE of a client holds these five members and nothing else.
 const typeAccount = "account-id+json"
 
 // Account is what the strict form holds.
@@ -148,7 +148,7 @@ func (o *AccountOpener) Open(ctx context.Context, parameter, clientID, uuid stri
 		}
 		return string(plain), nil
 	}
-	if !isType(h.typ, typeAccount) || h.has(paramCty) {
+	if h.has(paramTyp) && !isType(h.typ, typeAccount) || h.has(paramCty) {
 		return "", accountError(refuse(ReasonType, "typ or cty of the account parameter"))
 	}
 	a, err := parseAccount(plain)

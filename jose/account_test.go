@@ -3,6 +3,7 @@ package jose
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -47,6 +48,14 @@ func TestAccountStrict(t *testing.T) {
 	}
 	if _, err := o.Open(t.Context(), parameter, "client", "u-1"); reasonOfAccount(err) != ReasonReplayed || !errors.Is(err, ErrReplayed) {
 		t.Errorf("used twice: %v", err)
+	}
+	// As other implementations write it: without typ, in another order, spaced.
+	plain := fmt.Sprintf(`{ "jti": "j2", "exp": %d, "client_id": "client", "uuid": "u-1", "account_id": "1234999999567" }`, a.Expiry.Unix())
+	if parameter, err = sealCompact([]byte(plain), bankDecryption().Public(), ""); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := o.Open(t.Context(), parameter, "client", "u-1"); err != nil || got != a.AccountID {
+		t.Errorf("without typ: %q, %v (%s)", got, err, reasonOfAccount(err))
 	}
 }
 
@@ -116,8 +125,8 @@ func TestAccountRefuses(t *testing.T) {
 		{"too large", Compatible, good + strings.Repeat("A", maxCompact), ReasonTooLarge},
 		{"general JSON", Compatible, honest().sealed(), ReasonNotEncrypted},
 
-		{"the bare form", Strict, good, ReasonType},
-		{"no typ", Strict, text(string((&Account{AccountID: "1234999999567"}).marshal()), ""), ReasonType},
+		{"the bare form", Strict, good, ReasonSyntax},
+		{"another typ", Strict, text(string((&Account{AccountID: "1234999999567", UUID: "u-1", ClientID: "client", Expiry: now.Add(time.Minute), ID: "j"}).marshal()), `,"typ":"JOSE+JSON"`), ReasonType},
 		{"no JSON", Strict, text("1234999999567", typ), ReasonSyntax},
 		{"another client", Strict, strict(func(a *Account) { a.ClientID = "stranger" }), ReasonBinding},
 		{"another customer", Strict, strict(func(a *Account) { a.UUID = "u-2" }), ReasonBinding},
