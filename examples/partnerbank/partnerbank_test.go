@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -247,6 +248,25 @@ func TestFlagsThatAreRefused(t *testing.T) {
 		out, err := cmd.CombinedOutput()
 		if err == nil || !strings.Contains(string(out), tc.want) || strings.Contains(string(out), "ready ") {
 			t.Errorf("%v: %v %s", tc.args, err, out)
+		}
+	}
+}
+
+func TestReadRefusesBodies(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		body   string
+		status int
+		code   string
+	}{
+		"an array":  {`[]`, 400, "body_malformed"},
+		"null":      {`null`, 400, "body_malformed"},
+		"nothing":   {``, 400, "body_malformed"},
+		"too large": {`{"name":"` + strings.Repeat("x", 64<<10) + `"}`, 413, "body_too_large"},
+	} {
+		w := httptest.NewRecorder()
+		if _, ok := read(w, httptest.NewRequestWithContext(t.Context(), "POST", "/", strings.NewReader(tc.body))); ok || w.Code != tc.status || !strings.Contains(w.Body.String(), tc.code) {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
 }

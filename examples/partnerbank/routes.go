@@ -97,6 +97,10 @@ type body map[string]json.RawMessage
 func read(w http.ResponseWriter, r *http.Request) (body, bool) {
 	var in body
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 64<<10)).Decode(&in)
+	if tooLarge := new(http.MaxBytesError); errors.As(err, &tooLarge) {
+		problem(w, http.StatusRequestEntityTooLarge, "body_too_large", "Send at most 64 KiB of JSON.")
+		return nil, false
+	}
 	if err != nil && !errors.Is(err, io.EOF) || in == nil {
 		problem(w, http.StatusBadRequest, "body_malformed", "Send a JSON object.")
 		return nil, false
