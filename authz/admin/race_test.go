@@ -202,11 +202,17 @@ func TestOtherInstancesFollow(t *testing.T) {
 	follows := func(alive bool, path string) {
 		t.Helper()
 		w.want(w.as("admin", "POST", "/v1/keys/"+id+path, ""), 200, "")
+		// The clock stops when the question is asked: how long the answer takes on a
+		// busy machine is another matter. 503 is no answer; it lets nobody in.
 		for start := time.Now(); ; time.Sleep(5 * time.Millisecond) {
-			if _, err := there.Verify(t.Context(), live); (err == nil) == alive {
+			after := time.Since(start)
+			_, err := there.Verify(t.Context(), live)
+			unknown := err != nil && authz.AsRefusal(err).Status == http.StatusServiceUnavailable
+			switch {
+			case (err == nil) == alive:
 				return
-			} else if time.Since(start) > time.Second {
-				t.Fatalf("%s: the other instance still says %v after a second", path, err)
+			case after > time.Minute, after > time.Second && !unknown:
+				t.Fatalf("%s: the other instance still says %v when it is asked %v later", path, err, after)
 			}
 		}
 	}

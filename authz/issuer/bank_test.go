@@ -143,7 +143,7 @@ func newBank(t *testing.T) *bank {
 	must(err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second, TLSConfig: config}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 30 * time.Second, TLSConfig: config}
 	go func() { _ = web.ServeTLS(l, "", "") }()
 	t.Cleanup(func() { _ = web.Close() })
 	b.url = "https://" + l.Addr().String()
@@ -175,7 +175,7 @@ func (b *bank) as(id string) *http.Client {
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &http.Client{Transport: transport, Timeout: 5 * time.Second}
+	return &http.Client{Transport: transport, Timeout: 30 * time.Second}
 }
 
 func (b *bank) base(pair *mtlstest.Pair) *http.Transport {
@@ -315,7 +315,7 @@ func TestBankRefusalsBeforeProofAreAlike(t *testing.T) {
 		t.Fatal(err)
 	}
 	plain := func(pair *mtlstest.Pair) *http.Client {
-		return &http.Client{Transport: b.base(pair), Timeout: 5 * time.Second}
+		return &http.Client{Transport: b.base(pair), Timeout: 30 * time.Second}
 	}
 	var bodies []string
 	for name, try := range map[string]struct {
@@ -382,7 +382,7 @@ func TestBankPlainBodyAndReplay(t *testing.T) {
 	b := newBank(t)
 	headers := []string{"X-IBM-Client-Id", "partner", "X-IBM-Client-Secret", b.secret["partner"]}
 	const body = `{"grant_type":"client_credentials","scope":"rates"}`
-	unsealed := &http.Client{Transport: b.base(b.certs["partner"]), Timeout: 5 * time.Second}
+	unsealed := &http.Client{Transport: b.base(b.certs["partner"]), Timeout: 30 * time.Second}
 	a, err := b.send(unsealed, "POST", "/token", body, append(headers, "MsgId", "m-1")...)
 	if err != nil || a.Status == 200 || strings.Contains(a.Body, "access_token") || !strings.Contains(a.Body, "recipients") {
 		t.Errorf("plain JSON: %v %d %s", err, a.Status, a.Body)

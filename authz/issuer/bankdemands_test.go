@@ -104,7 +104,7 @@ func TestBankAuthorizationDemandsScope(t *testing.T) {
 func TestBankSealsNothingOfAHandlerThatPanics(t *testing.T) {
 	t.Parallel()
 	b := newBank(t)
-	plain := &http.Client{Transport: b.base(b.certs["partner"]), Timeout: 5 * time.Second}
+	plain := &http.Client{Transport: b.base(b.certs["partner"]), Timeout: 30 * time.Second}
 	a, err := b.send(plain, "GET", "/panics", "", "X-IBM-Client-Id", "partner")
 	if err != nil || a.Status != 500 || a.Body != "" {
 		t.Errorf("%v %d %s", err, a.Status, a.Body)
@@ -144,7 +144,7 @@ func TestBankMessageRefusalsSayWhatToDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		a, err := b.send(&http.Client{Transport: transport, Timeout: 5 * time.Second}, "POST", "/token", `{"grant_type":"client_credentials","scope":"rates"}`,
+		a, err := b.send(&http.Client{Transport: transport, Timeout: 30 * time.Second}, "POST", "/token", `{"grant_type":"client_credentials","scope":"rates"}`,
 			"X-IBM-Client-Id", "partner", "X-IBM-Client-Secret", b.secret["partner"])
 		if err != nil || a.Status != tc.status || a.str(t, "error") != tc.code || !strings.Contains(a.str(t, "error_description"), tc.mention) {
 			t.Errorf("%s: %v %d %s", tc.header, err, a.Status, a.Body)

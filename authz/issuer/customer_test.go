@@ -122,7 +122,7 @@ func newCustomerBank(t *testing.T, change ...func(*issuer.Config)) *customerBank
 	must(err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(err)
-	web := &http.Server{Handler: mux, ReadHeaderTimeout: time.Second, TLSConfig: config}
+	web := &http.Server{Handler: mux, ReadHeaderTimeout: 30 * time.Second, TLSConfig: config}
 	go func() { _ = web.ServeTLS(l, "", "") }()
 	t.Cleanup(func() { _ = web.Close() })
 	b.url = "https://" + l.Addr().String()
@@ -208,7 +208,7 @@ func (b *customerBank) ask(id string, pairs ...string) answer {
 // plain sends a request with a certificate, and reads the answer as it came.
 func (b *customerBank) plain(pair *mtlstest.Pair, r *http.Request) answer {
 	b.Helper()
-	c := &http.Client{Transport: b.base(pair), Timeout: 5 * time.Second}
+	c := &http.Client{Transport: b.base(pair), Timeout: 30 * time.Second}
 	a, err := send(c, r)
 	if err != nil {
 		b.Fatal(err)

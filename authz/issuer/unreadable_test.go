@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/gatewright/gatewright/adapters/gormstore/sqlitestore"
 	"github.com/gatewright/gatewright/authz"
 	"github.com/gatewright/gatewright/authz/token"
+	"github.com/gatewright/gatewright/storage"
 )
 
 // What lies in the database tells nobody a secret, a token, a code or an account
@@ -37,7 +39,15 @@ func TestNothingReadableInTheStore(t *testing.T) {
 		rotated := w.refresh("viewer", virtual)
 		w.want(rotated, 200, "")
 		w.want(w.call("POST", "/v1/transfers", next.str(t, "access_token")), 403, "permission_denied")
-		time.Sleep(400 * time.Millisecond) // the audit trail is written in batches
+		for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) { // the audit trail is written in batches
+			events, err := store.Events(t.Context(), storage.EventFilter{Organization: "acme", Limit: 1000})
+			if err != nil || time.Now().After(end) {
+				t.Fatalf("the refusal is not in the audit trail: %v", err)
+			}
+			if slices.ContainsFunc(events, func(e storage.Event) bool { return e.Outcome == "permission_denied" }) {
+				break
+			}
+		}
 		if err := store.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
