@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -57,7 +59,8 @@ type transfer struct {
 }
 
 // answered is a transfer that was made under an idempotency key, and what the
-// client was told.
+// client was told. The key is stored as its hash: databases have their own ideas
+// of which texts are equal.
 type answered struct {
 	Client      string `gorm:"primaryKey;size:100"`
 	Key         string `gorm:"primaryKey;column:idempotency_key;size:128"`
@@ -182,6 +185,8 @@ var (
 // and the answer is that of then.
 func (b *book) send(ctx context.Context, t transfer, key, fingerprint string, tell func(transfer, account) ([]byte, error)) (answer []byte, replayed bool, err error) {
 	t.ID, t.CreatedAt, t.Environment = storage.NewID(time.Now()).String(), time.Now().UTC(), b.environment
+	sum := sha256.Sum256([]byte(key))
+	key = hex.EncodeToString(sum[:])
 	err = b.db.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
 		record := answered{Client: t.Client, Key: key, Fingerprint: fingerprint, CreatedAt: t.CreatedAt}
 		claimed := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&record)
@@ -213,12 +218,13 @@ func (b *book) send(ctx context.Context, t transfer, key, fingerprint string, te
 // move takes the money from the account, and returns what the account is then.
 func (b *book) move(tx *gorm.DB, t transfer) (after account, err error) {
 	if t.Beneficiary != "" {
-		var n int64
-		if err := b.here(tx.Model(&beneficiary{})).Where("id = ? AND account = ?", t.Beneficiary, t.Account).Count(&n).Error; err != nil {
-			return after, err
-		}
-		if n == 0 {
+		var known beneficiary
+		err := b.here(tx).Where("id = ? AND account = ?", t.Beneficiary, t.Account).Take(&known).Error
+		if errors.Is(err, gorm.ErrRecordNotFound) || err == nil && known.ID != t.Beneficiary {
 			return after, errNoBeneficiary
+		}
+		if err != nil {
+			return after, err
 		}
 	}
 	taken := b.here(tx.Model(&account{})).Where("number = ? AND balance_minor >= ?", t.Account, t.AmountMinor).

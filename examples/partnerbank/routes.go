@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strings"
+	"unicode"
 
 	"github.com/gatewright/gatewright/authz"
 	"github.com/gatewright/gatewright/authz/issuer"
@@ -73,7 +75,7 @@ func (b *book) createBeneficiary(w http.ResponseWriter, r *http.Request, a accou
 	if !ok {
 		return
 	}
-	made, err := b.addBeneficiary(r.Context(), beneficiary{Account: a.Number, Name: in.text("name"), IBAN: in.text("iban")})
+	made, err := b.addBeneficiary(r.Context(), beneficiary{Account: a.Number, Name: in.text("name", 140), IBAN: in.text("iban", 34)})
 	if err != nil {
 		fail(w, err)
 		return
@@ -108,10 +110,11 @@ func read(w http.ResponseWriter, r *http.Request) (body, bool) {
 	return in, true
 }
 
-// text is a member that is a short string; anything else counts as absent.
-func (b body) text(name string) string {
+// text is a member that is a string of at most limit bytes, without control
+// characters, which not every database can keep; anything else counts as absent.
+func (b body) text(name string, limit int) string {
 	var s string
-	if json.Unmarshal(b[name], &s) != nil || len(s) > 140 {
+	if json.Unmarshal(b[name], &s) != nil || len(s) > limit || strings.ContainsFunc(s, unicode.IsControl) {
 		return ""
 	}
 	return s

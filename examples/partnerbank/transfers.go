@@ -31,7 +31,7 @@ func (b *book) createTransfer(w http.ResponseWriter, r *http.Request, a account)
 		problem(w, http.StatusBadRequest, "amount_invalid", "amount is a number such as 10.00, not negative, with at most two decimals.")
 		return
 	}
-	t := transfer{Account: a.Number, Client: authz.FromContext(r.Context()).Client, Beneficiary: in.text("beneficiary_id"), AmountMinor: amount, Reference: in.text("reference")}
+	t := transfer{Account: a.Number, Client: authz.FromContext(r.Context()).Client, Beneficiary: in.text("beneficiary_id", 32), AmountMinor: amount, Reference: in.text("reference", 140)}
 	answer, replayed, err := b.send(r.Context(), t, keys[0], fingerprint(a, in), tellTransfer)
 	if err != nil {
 		fail(w, err)
