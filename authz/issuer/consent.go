@@ -69,8 +69,11 @@ func (a *authorization) decide(form url.Values) error {
 	if decision != "allow" && decision != "deny" {
 		return wire.InvalidRequest("decision", "The decision is either allow or deny.")
 	}
-	key, err := a.in.Tokens().OpaqueKey(token.InteractionPrefix, form.Get("consent"))
-	if err != nil {
+	key, err := a.grants.StoreKey(a.r.Context(), token.InteractionPrefix, form.Get("consent"))
+	switch {
+	case err != nil:
+		return err
+	case key == nil:
 		return grants.ConsentLapsed()
 	}
 	stored, err := a.in.Store().Artifact(a.r.Context(), storage.Interaction, key)

@@ -115,13 +115,11 @@ func (h *authorizationCode) HandleTokenEndpointRequest(ctx context.Context, requ
 	if presented == "" {
 		return wire.InvalidRequest("code_missing", "Send the authorization code as code.")
 	}
-	key, err := h.in.Tokens().OpaqueKey(token.CodePrefix, presented)
-	if again, failure := h.in.Retry(ctx, presented, err); failure != nil {
-		return wire.Unavailable(failure)
-	} else if again {
-		key, err = h.in.Tokens().OpaqueKey(token.CodePrefix, presented)
-	}
-	if err != nil {
+	key, err := h.StoreKey(ctx, token.CodePrefix, presented)
+	switch {
+	case err != nil:
+		return err
+	case key == nil:
 		return wire.InvalidGrant("code_unreadable")
 	}
 	stored, err := h.in.Store().Artifact(ctx, storage.AuthorizationCode, key)

@@ -54,18 +54,38 @@ func (h *refreshToken) HandleTokenEndpointRequest(ctx context.Context, request f
 
 // OpenRefresh reads a refresh token; what cannot be read is invalid_grant.
 func (g *Grants) OpenRefresh(ctx context.Context, presented string, t *token.Refresh) error {
-	err := g.in.Tokens().OpenRefresh(presented, t)
-	if again, failure := g.in.Retry(ctx, presented, err); failure != nil {
-		return wire.Unavailable(failure)
-	} else if again {
-		err = g.in.Tokens().OpenRefresh(presented, t)
+	unreadable, err := g.opening(ctx, presented, func() error { return g.in.Tokens().OpenRefresh(presented, t) })
+	if err != nil || unreadable == nil {
+		return err
 	}
-	if err != nil {
-		e := wire.InvalidGrant("refresh_token_unreadable")
-		e.Cause = err
-		return e
+	e := wire.InvalidGrant("refresh_token_unreadable")
+	e.Cause = unreadable
+	return e
+}
+
+// opening opens a credential, and once more if that took a data key that this
+// instance had to learn first. unreadable says why it cannot be opened, err that
+// nobody can tell.
+func (g *Grants) opening(ctx context.Context, presented string, open func() error) (unreadable, err error) {
+	unreadable = open()
+	again, failure := g.in.Retry(ctx, presented, unreadable)
+	switch {
+	case failure != nil:
+		return nil, wire.Unavailable(failure)
+	case again:
+		unreadable = open()
 	}
-	return nil
+	return unreadable, nil
+}
+
+// StoreKey is the key under which the store has an opaque credential; nil for
+// what is none of this kind.
+func (g *Grants) StoreKey(ctx context.Context, prefix, presented string) (key []byte, err error) {
+	_, err = g.opening(ctx, presented, func() (err error) {
+		key, err = g.in.Tokens().OpaqueKey(prefix, presented)
+		return err
+	})
+	return key, err
 }
 
 // checkGrant asks what only the grant knows, where anything is to be asked. A
