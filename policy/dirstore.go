@@ -1,12 +1,10 @@
 package policy
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -14,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -26,7 +25,13 @@ import (
 type DirStore struct {
 	dir   string
 	model Model
-	mu    sync.Mutex
+	mu    sync.Mutex // one change at a time
+	// last is what the files said when they were last read, so that files which
+	// did not change are not taken apart again.
+	last   *dirState
+	lastMu sync.Mutex
+	// createLock makes the lock file: os.OpenFile, but for tests.
+	createLock func(name string, flag int, perm fs.FileMode) (*os.File, error)
 }
 
 // Names of the files of a [DirStore].
@@ -43,7 +48,7 @@ func OpenDir(dir string) (*DirStore, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &DirStore{dir: dir, model: m}, nil
+	return &DirStore{dir: dir, model: m, createLock: os.OpenFile}, nil
 }
 
 // Model is the model in the directory.
@@ -51,7 +56,8 @@ func (s *DirStore) Model() Model { return s.model }
 
 // state is the rules of every organization and the changes that made them.
 type dirState struct {
-	text    string
+	text    string // of the rules file
+	log     string // of the history
 	rows    map[string][][]string
 	history []Change // in the order they were made
 	// unwritten is how many of them, at the end, are changes by hand that the
@@ -59,68 +65,76 @@ type dirState struct {
 	unwritten int
 }
 
-func (st *dirState) revision(organization string) uint64 {
-	n := uint64(0)
+func (st *dirState) revision(organization string) uint64 { return st.revisions()[organization] }
+
+func (st *dirState) revisions() map[string]uint64 {
+	revisions := map[string]uint64{}
 	for _, c := range st.history {
-		if c.Organization == organization {
-			n = c.Revision
-		}
+		revisions[c.Organization] = c.Revision
 	}
-	return n
+	return revisions
 }
 
 // read reads the directory; changes by hand become history entries that are not
-// yet written.
+// yet written. What it gives may be changed, but for the elements of its lists.
 func (s *DirStore) read() (*dirState, error) {
 	text, err := os.ReadFile(filepath.Join(s.dir, rulesFile))
 	if err != nil {
 		return nil, err
 	}
-	rules, err := ParseRules(rulesFile, string(text))
+	log, err := os.ReadFile(filepath.Join(s.dir, historyFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	s.lastMu.Lock()
+	defer s.lastMu.Unlock()
+	if s.last == nil || s.last.text != string(text) || s.last.log != string(log) {
+		st, err := s.parse(string(text), string(log))
+		if err != nil {
+			return nil, err
+		}
+		s.last = st
+	}
+	st := *s.last
+	st.history = slices.Clip(st.history)
+	return &st, nil
+}
+
+// parse takes the two files apart.
+func (s *DirStore) parse(text, log string) (*dirState, error) {
+	rules, err := ParseRules(rulesFile, text)
 	if err != nil {
 		return nil, err
 	}
 	if err := validateRules(s.model.def, rules).errors(); err != nil {
 		return nil, err
 	}
-	st := &dirState{text: string(text), rows: map[string][][]string{}}
+	st := &dirState{text: text, log: log, rows: map[string][][]string{}}
 	for org, rows := range partition(s.model.def, rules.rows) {
 		for _, r := range rows {
 			st.rows[org] = append(st.rows[org], r.fields)
 		}
 	}
-	if err := st.readHistory(filepath.Join(s.dir, historyFile)); err != nil {
+	if err := st.readHistory(log); err != nil {
 		return nil, err
 	}
 	return st, st.byHand()
 }
 
-func (st *dirState) readHistory(file string) error {
-	f, err := os.Open(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	lines := bufio.NewReader(f)
-	for n := 1; ; n++ {
-		line, err := lines.ReadString('\n')
-		if strings.TrimSpace(line) != "" {
-			var c Change
-			if bad := json.Unmarshal([]byte(line), &c); bad != nil {
-				return fmt.Errorf("policy: %s:%d: %w", historyFile, n, bad)
-			}
-			st.history = append(st.history, c)
+func (st *dirState) readHistory(log string) error {
+	n := 0
+	for line := range strings.Lines(log) {
+		n++
+		if strings.TrimSpace(line) == "" {
+			continue
 		}
-		if errors.Is(err, io.EOF) {
-			return nil
+		var c Change
+		if err := json.Unmarshal([]byte(line), &c); err != nil {
+			return fmt.Errorf("policy: %s:%d: %w", historyFile, n, err)
 		}
-		if err != nil {
-			return err
-		}
+		st.history = append(st.history, c)
 	}
+	return nil
 }
 
 // byHand adds what the history does not know yet.
@@ -140,9 +154,10 @@ func (st *dirState) byHand() error {
 	for org := range st.rows {
 		orgs[org] = true
 	}
+	revisions := st.revisions()
 	for _, org := range slices.Sorted(maps.Keys(orgs)) {
 		if d := diffRows(known[org], st.rows[org]); !d.IsEmpty() {
-			st.history = append(st.history, Change{Organization: org, Revision: st.revision(org) + 1, Add: d.Added, Remove: d.Removed, At: time.Now().UTC(), Actor: "file"})
+			st.history = append(st.history, Change{Organization: org, Revision: revisions[org] + 1, Add: d.Added, Remove: d.Removed, At: time.Now().UTC(), Actor: "file"})
 			st.unwritten++
 		}
 	}
@@ -155,7 +170,30 @@ func (s *DirStore) LoadRules(ctx context.Context, organization string) (RuleSet,
 	if err != nil {
 		return RuleSet{}, err
 	}
-	return RuleSet{organization, st.revision(organization), st.rows[organization]}, ctx.Err()
+	return RuleSet{organization, st.revision(organization), cloneRows(st.rows[organization])}, ctx.Err()
+}
+
+// cloneRows copies rows, for what was read is kept.
+func cloneRows(rows [][]string) [][]string {
+	clone := slices.Clone(rows)
+	for i := range clone {
+		clone[i] = slices.Clone(clone[i])
+	}
+	return clone
+}
+
+// LoadAllRules implements [AllRules].
+func (s *DirStore) LoadAllRules(ctx context.Context) ([]RuleSet, error) {
+	st, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	var sets []RuleSet
+	revisions := st.revisions()
+	for org, rows := range st.rows {
+		sets = append(sets, RuleSet{org, revisions[org], cloneRows(rows)})
+	}
+	return sets, ctx.Err()
 }
 
 // RuleSets implements [Store].
@@ -180,6 +218,7 @@ func (s *DirStore) RuleHistory(ctx context.Context, organization string, before 
 	var changes []Change
 	for i := len(st.history) - 1; i >= 0 && len(changes) < limit; i-- {
 		if c := st.history[i]; c.Organization == organization && (before == 0 || c.Revision < before) {
+			c.Add, c.Remove = cloneRows(c.Add), cloneRows(c.Remove)
 			changes = append(changes, c)
 		}
 	}
@@ -214,6 +253,12 @@ func (s *DirStore) absorb(ctx context.Context) (*dirState, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	unlock, err := s.lock(ctx)
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS) {
+		// A directory that may not be written is somebody else's to change: what
+		// it holds counts, and is not written down.
+		_, err := s.leaveUnfinished(st)
+		return st, err
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -221,15 +266,21 @@ func (s *DirStore) absorb(ctx context.Context) (*dirState, error) {
 	if st, err = s.read(); err != nil || st.unwritten == 0 {
 		return st, err
 	}
-	info, err := os.Stat(filepath.Join(s.dir, rulesFile))
-	if err != nil {
-		return nil, err
-	}
-	if len(st.history) > st.unwritten && time.Since(info.ModTime()) < settled {
-		st.history = st.history[:len(st.history)-st.unwritten]
-		return st, nil
+	if left, err := s.leaveUnfinished(st); err != nil || left {
+		return st, err
 	}
 	return st, s.writeHistory(st)
+}
+
+// leaveUnfinished leaves a change by hand out that may still go on. The first
+// state of all is taken as it is.
+func (s *DirStore) leaveUnfinished(st *dirState) (left bool, err error) {
+	info, err := os.Stat(filepath.Join(s.dir, rulesFile))
+	if err != nil || len(st.history) == st.unwritten || time.Since(info.ModTime()) >= settled {
+		return false, err
+	}
+	st.history = st.history[:len(st.history)-st.unwritten]
+	return true, nil
 }
 
 func (s *DirStore) writeHistory(st *dirState) error {
@@ -273,76 +324,4 @@ func (s *DirStore) ApplyRules(ctx context.Context, c Change) (uint64, error) {
 		return 0, err
 	}
 	return c.Revision, s.writeHistory(st)
-}
-
-// editRules changes the text of a rules file and leaves comments and order as
-// they are.
-func editRules(text string, c Change) string {
-	gone := map[string]bool{}
-	for _, r := range c.Remove {
-		gone[rowKey(r)] = true
-	}
-	var b strings.Builder
-	for _, line := range strings.SplitAfter(text, "\n") {
-		if r, err := parseRow(strings.TrimRight(line, "\r\n")); err == nil && r.fields != nil && gone[rowKey(r.fields)] {
-			continue
-		}
-		b.WriteString(line)
-	}
-	if s := b.String(); s != "" && !strings.HasSuffix(s, "\n") {
-		b.WriteByte('\n')
-	}
-	for _, r := range c.Add {
-		writeRow(&b, r, nil)
-	}
-	return b.String()
-}
-
-// writeFile replaces a file whole or not at all.
-func writeFile(name, text string) error {
-	// What a link leads to is replaced, not the link; and who may read the file
-	// stays as it was.
-	mode := fs.FileMode(0o644)
-	if target, err := filepath.EvalSymlinks(name); err == nil {
-		name = target
-		if info, err := os.Stat(name); err == nil {
-			mode = info.Mode().Perm()
-		}
-	}
-	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name())
-	_, err = f.WriteString(text)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), name)
-}
-
-// staleLock is when a lock is taken for one that a process left behind.
-const staleLock = 10 * time.Second
-
-// lock takes the lock file.
-func (s *DirStore) lock(ctx context.Context) (unlock func(), err error) {
-	name := filepath.Join(s.dir, lockFile)
-	for {
-		f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-		if err == nil {
-			return func() { os.Remove(name) }, f.Close()
-		}
-		if !errors.Is(err, fs.ErrExist) {
-			return nil, err
-		}
-		if info, err := os.Stat(name); err == nil && time.Since(info.ModTime()) > staleLock {
-			os.Remove(name)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
 }

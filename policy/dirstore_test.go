@@ -1,11 +1,14 @@
 package policy
 
 import (
+	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -130,4 +133,118 @@ func TestDirStoreAppliesOneOfManyWriters(t *testing.T) {
 	if set, err := s.LoadRules(t.Context(), "acme"); won != 1 || err != nil || set.Revision != 2 || len(set.Rows) != 2 {
 		t.Errorf("%d won; %+v %v", won, set, err)
 	}
+}
+
+// TestDirStoreKeepsEndsOfLines: a file that was written on Windows stays one.
+func TestDirStoreKeepsEndsOfLines(t *testing.T) {
+	t.Parallel()
+	s, dir := openDirStore(t, strings.ReplaceAll(strings.TrimSuffix(dirRules, "\n"), "\n", "\r\n"))
+	if _, err := s.ApplyRules(t.Context(), Change{Organization: "acme", Revision: 1, Add: [][]string{tellerStops}, Remove: [][]string{tellerOpens}}); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, rulesFile))
+	if want := "# tills\r\n\r\n# elsewhere\r\np, role:x, globex, doc, read, allow\r\np, role:teller, acme, till:9, open, deny\r\n"; err != nil || string(text) != want {
+		t.Errorf("%q %v", text, err)
+	}
+}
+
+// TestDirStoreReadsWhatChanged: files that did not change are not taken apart
+// again, those that did are, and what was handed out is nobody else's.
+func TestDirStoreReadsWhatChanged(t *testing.T) {
+	t.Parallel()
+	s, dir := openDirStore(t, dirRules)
+	set, err := s.LoadRules(t.Context(), "acme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.last
+	set.Rows[0][1] = "role:mine"
+	if all, err := s.LoadAllRules(t.Context()); err != nil || s.last != first {
+		t.Errorf("%v %v", all, err)
+	}
+	if set, err = s.LoadRules(t.Context(), "acme"); err != nil || !sameRow(set.Rows[0], tellerOpens) {
+		t.Errorf("%+v %v", set, err)
+	}
+	write(t, filepath.Join(dir, rulesFile), strings.Replace(dirRules, "till:*", "till:7", 1)) // as many bytes
+	if set, err = s.LoadRules(t.Context(), "acme"); err != nil || set.Rows[0][3] != "till:7" {
+		t.Errorf("%+v %v", set, err)
+	}
+	if err := os.Remove(filepath.Join(dir, rulesFile)); err != nil {
+		t.Fatal(err)
+	}
+	if set, err = s.LoadRules(t.Context(), "acme"); err == nil {
+		t.Errorf("%+v", set)
+	}
+}
+
+// TestDirStoreThatMayNotBeWritten: a directory of which nothing may be written,
+// such as one that a platform mounts, is followed all the same.
+func TestDirStoreThatMayNotBeWritten(t *testing.T) {
+	t.Parallel()
+	for _, refusal := range []error{fs.ErrPermission, syscall.EROFS} {
+		s, dir := openDirStore(t, dirRules)
+		s.createLock = func(name string, _ int, _ fs.FileMode) (*os.File, error) {
+			return nil, &fs.PathError{Op: "open", Path: name, Err: refusal}
+		}
+		l, err := Open(t.Context(), Config{Model: s.Model(), Rules: RulesOf()}, s, SyncConfig{Lease: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := Question{Organization: "acme", Subject: "key:1", Roles: []string{"teller"}, Object: "till:7", Action: "open"}
+		if reason := reasonOf(t, l.Engine(), q); reason != ReasonAllowed {
+			t.Errorf("%v: %s", refusal, reason)
+		}
+		if history, err := l.History(t.Context(), "acme", 0, 5); err != nil || len(history) != 1 || history[0].Actor != "file" {
+			t.Errorf("%v: %+v %v", refusal, history, err)
+		}
+		if _, err := l.Apply(t.Context(), Change{Organization: "acme", Revision: 1, Add: [][]string{tellerStops}}); !errors.Is(err, refusal) {
+			t.Errorf("%v: a change is answered by %v", refusal, err)
+		}
+		write(t, filepath.Join(dir, rulesFile), strings.Replace(dirRules, "till:*", "till:9", 1))
+		eventually(t, "the mounted change", func() bool {
+			if err := l.Sync(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			return reasonOf(t, l.Engine(), q) == ReasonNoMatchingRule
+		})
+		if _, err := os.Stat(filepath.Join(dir, historyFile)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%v: a history was written: %v", refusal, err)
+		}
+	}
+}
+
+// TestStoreThatReadsAllAtOnce: a store that can is not asked for one organization
+// after the other.
+func TestStoreThatReadsAllAtOnce(t *testing.T) {
+	t.Parallel()
+	s, _ := openDirStore(t, dirRules)
+	all := &onlyAtOnce{DirStore: s}
+	l, err := Open(t.Context(), Config{Model: s.Model(), Rules: RulesOf()}, all, SyncConfig{Lease: time.Minute})
+	if err != nil || all.single > 1 { // one set is compared anew at each poll
+		t.Fatalf("%v, %d readings of one set", err, all.single)
+	}
+	if reason := reasonOf(t, l.Engine(), Question{Organization: "globex", Subject: "key:1", Roles: []string{"x"}, Object: "doc", Action: "read"}); reason != ReasonAllowed {
+		t.Error(reason)
+	}
+	all.fail = errors.New("away")
+	if _, err := Open(t.Context(), Config{Model: s.Model(), Rules: RulesOf()}, all, SyncConfig{}); !errors.Is(err, all.fail) {
+		t.Error(err)
+	}
+}
+
+// onlyAtOnce counts readings of single sets.
+type onlyAtOnce struct {
+	*DirStore
+	single int
+	fail   error
+}
+
+func (s *onlyAtOnce) LoadRules(ctx context.Context, organization string) (RuleSet, error) {
+	s.single++
+	return s.DirStore.LoadRules(ctx, organization)
+}
+
+func (s *onlyAtOnce) LoadAllRules(ctx context.Context) ([]RuleSet, error) {
+	sets, err := s.DirStore.LoadAllRules(ctx)
+	return sets, errors.Join(err, s.fail)
 }

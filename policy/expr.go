@@ -80,6 +80,9 @@ const (
 // compares fields and calls functions, and refuses by name what reaches further:
 // eval, members of request values, arithmetic, runtime patterns.
 func parseMatcher(text string) (expr, *syntaxError) {
+	if len(text) > maxMatcherBytes {
+		return nil, &syntaxError{0, "bad-matcher", "the matcher is longer than 64 KiB", "say in rules what it says about single names"}
+	}
 	p := &matcherParser{text: text}
 	p.next()
 	e := p.or()
@@ -95,6 +98,9 @@ func parseMatcher(text string) (expr, *syntaxError) {
 	}
 	return e, nil
 }
+
+// maxMatcherBytes bounds a matcher, which Casbin evaluates for every rule.
+const maxMatcherBytes = 64 << 10
 
 type matcherParser struct {
 	text  string

@@ -45,7 +45,7 @@ func LintFiles(f Files) ([]Finding, error) {
 		unreadable = append(unreadable, asFindings(err, name)...)
 		rules = rules.Join(more)
 	}
-	return append(Lint(f.Model, string(texts[0]), rules), unreadable...), nil
+	return append(findings(unreadable), Lint(f.Model, string(texts[0]), rules)...).sorted(), nil
 }
 
 // validRows leaves out rows that were refused already.

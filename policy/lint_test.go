@@ -73,7 +73,11 @@ func TestLint(t *testing.T) {
 		"an object in capitals":      {starter, use + "p, role:x, o1, Doc:1, write, allow\n", "looks-alike", Warning, 2, "capital letters"},
 		"two alphabets in a word":    {starter, "p, role:аdmin, *, doc, read, allow\n", "mixed-alphabets", Warning, 1, "аdmin"},
 		"a letter of two characters": {starter, "p, role:cafe\u0301, *, doc, read, allow\n", "mixed-alphabets", Warning, 1, "two characters"},
-		"a space before a comma":     {starter, "p, role:x , *, doc, read, allow\n", "bad-value", Error, 1, "space"},
+		"a space before a comma":     {starter, "p, role:x , *, doc, read, allow\n", "bad-value", Error, 1, "remove the space"},
+		"a comma at the end":         {starter, use + "p, role:x, o1, doc, read, allow,\n", "bad-value", Error, 2, "remove the comma at the end"},
+		"tabs in place of commas":    {starter, use + "p\trole:x\to1\tdoc\tread\tallow\n", "bad-row", Error, 2, "divide the fields by commas"},
+		"semicolons":                 {starter, use + "p;role:x;o1;doc;read;allow\n", "bad-row", Error, 2, "divide the fields by commas"},
+		"a matcher without an end":   {strings.Replace(starter, "r.dom)", "r.dom)"+strings.Repeat(` && r.obj != "x"`, 5000), 1), use, "bad-matcher", Error, 20, "longer than 64 KiB"},
 	} {
 		found := lintText(c.model, c.rules)
 		ok := false

@@ -186,18 +186,9 @@ func (l *Live) first(ctx context.Context) error {
 
 // loadAll loads every set and swaps the whole.
 func (l *Live) loadAll(ctx context.Context, start time.Time) error {
-	names, err := l.store.RuleSets(ctx)
+	sets, err := l.readAll(ctx)
 	if err != nil {
-		return fmt.Errorf("policy: listing rule sets: %w", err)
-	}
-	sets := map[string]RuleSet{}
-	for _, name := range append(names, everyOrganization) {
-		if _, ok := sets[name]; ok {
-			continue
-		}
-		if sets[name], err = l.read(ctx, name); err != nil {
-			return err
-		}
+		return err
 	}
 	l.engine.changes.Lock()
 	defer l.engine.changes.Unlock()
@@ -210,6 +201,31 @@ func (l *Live) loadAll(ctx context.Context, start time.Time) error {
 		l.config.OnError(b)
 	}
 	return nil
+}
+
+// readAll reads every set, that for every organization in any case.
+func (l *Live) readAll(ctx context.Context) (map[string]RuleSet, error) {
+	sets := map[string]RuleSet{everyOrganization: {Organization: everyOrganization}}
+	if store, ok := l.store.(AllRules); ok {
+		all, err := store.LoadAllRules(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("policy: loading rules: %w", err)
+		}
+		for _, set := range all {
+			sets[set.Organization] = set
+		}
+		return sets, nil
+	}
+	names, err := l.store.RuleSets(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("policy: listing rule sets: %w", err)
+	}
+	for _, name := range append(names, everyOrganization) {
+		if sets[name], err = l.read(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	return sets, nil
 }
 
 // stored gives the rows in force that are not part of the program.

@@ -29,6 +29,12 @@ type Store interface {
 	RuleNews(ctx context.Context, cursor uint64) (News, error)
 }
 
+// AllRules is a [Store] that can read every set at once, which spares an engine
+// that starts a reading for each organization.
+type AllRules interface {
+	LoadAllRules(ctx context.Context) ([]RuleSet, error)
+}
+
 // RuleSet is the rules of one organization, or of every one.
 type RuleSet struct {
 	Organization string

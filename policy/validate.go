@@ -79,11 +79,22 @@ func (v *validator) row(r row) {
 		v.found.add(r.finding(Error, "bad-row", 0, "the row is empty", `write p or g first`))
 		return
 	}
+	if len(r.fields) == 1 && strings.ContainsAny(r.fields[0], "\t; ") {
+		v.found.add(r.finding(Error, "bad-row", 0, "the row has no commas", "divide the fields by commas, as in p, role:viewer, account:*, read"))
+		return
+	}
 	for i, f := range r.fields {
 		if wrong := checkField(f); wrong != "" {
 			fix := "write a text of printable characters"
-			if f == "" {
+			switch {
+			case f == "" && i > 0 && i == len(r.fields)-1:
+				fix = "remove the comma at the end, or write * if anything may stand here"
+			case f == "":
 				fix = "write * if anything may stand here"
+			case strings.TrimSpace(f) != f:
+				fix = "remove the space; only one after a comma is left out"
+			case len(f) > maxFieldBytes:
+				fix = "use a shorter name"
 			}
 			v.found.add(r.finding(Error, "bad-value", i, fmt.Sprintf("field %d %s", i+1, wrong), fix))
 			return

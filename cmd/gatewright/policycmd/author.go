@@ -95,7 +95,7 @@ func runFmt(c *call) error {
 			break
 		}
 		if err := replaceFile(name, texts[name]); err != nil {
-			return err
+			return fmt.Errorf("cannot replace %s: %w", name, err)
 		}
 	}
 	if c.format == "json" {

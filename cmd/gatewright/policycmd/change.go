@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatewright/gatewright/policy"
@@ -110,6 +112,9 @@ func runHistory(c *call) error {
 		}
 		all = append(all, changes...)
 	}
+	slices.SortStableFunc(all, func(a, b policy.Change) int {
+		return cmp.Or(b.At.Compare(a.At), strings.Compare(a.Organization, b.Organization), cmp.Compare(b.Revision, a.Revision))
+	})
 	if c.format == "json" {
 		c.json(map[string]any{"changes": all})
 		return nil

@@ -49,8 +49,13 @@ func parseChanges(m policy.Model, file, text string) (changeFile, error) {
 	for i, line := range strings.Split(text, "\n") {
 		indent := len(line) - len(strings.TrimLeft(line, " \t"))
 		line = strings.TrimSpace(line)
-		if line == "" || line[0] == '#' {
+		switch {
+		case line == "" || line[0] == '#':
 			continue
+		case strings.HasPrefix(line, "\ufeff"):
+			// ParseRules tells of a byte order mark.
+			_, err := policy.ParseRules(file, line)
+			return changes, err
 		}
 		row, err := policy.ParseRules(file, strings.Repeat("\n", i)+strings.Repeat(" ", indent+1)+line[1:])
 		if err != nil {

@@ -87,7 +87,7 @@ func (c *call) directory(f *flag.FlagSet, formats ...string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if len(args) != 1 {
+	if len(args) != 1 || args[0] == "" {
 		return "", usagef("name one directory")
 	}
 	return args[0], nil
