@@ -1,7 +1,7 @@
 // Package policystore lets package policy keep its rules in a store of
 // Gatewright: it serves [policy.Store] from [storage.Rules] and
-// [storage.Changes], so that instances follow rules by the change feed that they
-// follow everything else by.
+// [storage.Changes], so that instances follow rules by the table of changes that
+// they follow everything else by.
 package policystore
 
 import (

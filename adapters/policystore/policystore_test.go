@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gatewright/gatewright/adapters/gormstore/sqlitestore"
@@ -32,13 +34,14 @@ func stores(t *testing.T) map[string]storage.Store {
 	return map[string]storage.Store{"memory": memory.New(), "sqlite": db}
 }
 
+// open makes an instance that follows the store when a test says so. Its lease is
+// long, so that a slow machine changes nothing.
 func open(t *testing.T, s storage.Store) *policy.Live {
 	t.Helper()
-	l, err := policy.Open(t.Context(), policy.Config{Model: policy.DefaultModel(), Rules: policy.DefaultRules()}, policystore.New(s), policy.SyncConfig{})
+	l, err := policy.Open(t.Context(), policy.Config{Model: policy.DefaultModel(), Rules: policy.DefaultRules()}, policystore.New(s), policy.SyncConfig{Lease: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}
-	go l.Run(t.Context())
 	return l
 }
 
@@ -51,16 +54,58 @@ func reason(t *testing.T, l *policy.Live) string {
 	return d.Reason
 }
 
-// eventually waits for a second, which is what an instance may take.
-func eventually(t *testing.T, l *policy.Live, want string) {
+// hears holds that an instance has a change after asking for news once.
+func hears(t *testing.T, l *policy.Live, want string) {
 	t.Helper()
-	start := time.Now()
-	for reason(t, l) != want {
-		if time.Since(start) > time.Second {
-			t.Fatalf("%s after a second, want %s", reason(t, l), want)
-		}
-		time.Sleep(5 * time.Millisecond)
+	if err := l.Sync(t.Context()); err != nil {
+		t.Fatal(err)
 	}
+	if got := reason(t, l); got != want {
+		t.Fatalf("%s after one question to the store, want %s", got, want)
+	}
+}
+
+// TestOthersHearWithinASecond: an instance that runs has a change of another one
+// within a second, and once the store is away denies within its lease.
+func TestOthersHearWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		store := &severed{Store: memory.New()}
+		a := open(t, store)
+		b, err := policy.Open(ctx, policy.Config{Model: policy.DefaultModel(), Rules: policy.DefaultRules()}, policystore.New(store), policy.SyncConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		go b.Run(ctx)
+		for revision, rows := range [][][]string{{opens}, {stops}} {
+			if _, err := a.Apply(ctx, policy.Change{Organization: "acme", Revision: uint64(revision), Add: rows}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Second)
+			if got, want := reason(t, b), reason(t, a); got != want || revision == 1 && got != policy.ReasonExplicitDeny {
+				t.Errorf("%s after a second, the instance that changed it says %s", got, want)
+			}
+		}
+		store.away.Store(true)
+		time.Sleep(900*time.Millisecond + time.Nanosecond)
+		if d, err := b.Engine().Decide(ctx, till); d.Reason != policy.ReasonStale || !errors.Is(err, policy.ErrStale) {
+			t.Errorf("%+v %v, want it stale", d, err)
+		}
+	})
+}
+
+// severed is a store that can be made unreachable.
+type severed struct {
+	storage.Store
+	away atomic.Bool
+}
+
+func (s *severed) ChangesSince(ctx context.Context, cursor uint64, now time.Time, limit int) (storage.ChangeBatch, error) {
+	if s.away.Load() {
+		return storage.ChangeBatch{}, storage.ErrUnavailable
+	}
+	return s.Store.ChangesSince(ctx, cursor, now, limit)
 }
 
 func TestInstancesFollowTheStore(t *testing.T) {
@@ -87,7 +132,7 @@ func TestInstancesFollowTheStore(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				eventually(t, b, c.want)
+				hears(t, b, c.want)
 			}
 			history, err := b.History(t.Context(), "acme", 0, 10)
 			if err != nil || len(history) != 3 || history[2].Actor != "user:ann" || history[0].Revision != 3 {
