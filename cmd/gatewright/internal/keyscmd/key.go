@@ -14,21 +14,27 @@ import (
 
 // key is what is told of a key, named as in the HTTP API.
 type key struct {
-	ClientID     string     `json:"client_id"`
-	Organization string     `json:"organization"`
-	Name         string     `json:"name"`
-	Status       string     `json:"status"`
-	Roles        []string   `json:"roles"`
-	Boundary     []string   `json:"boundary"`
-	Scopes       []string   `json:"scopes"`
-	GrantTypes   []string   `json:"grant_types"`
-	Secrets      []secret   `json:"secrets"`
-	CreatedBy    string     `json:"created_by"`
-	CreatedAt    *time.Time `json:"created_at"`
-	ExpiresAt    *time.Time `json:"expires_at"`
-	LastUsedAt   *time.Time `json:"last_used_at"`
-	Version      uint64     `json:"version"`
-	// Secret is told once, by create and rotate.
+	ClientID     string   `json:"client_id"`
+	Organization string   `json:"organization"`
+	Name         string   `json:"name"`
+	Status       string   `json:"status"`
+	Roles        []string `json:"roles"`
+	Boundary     []string `json:"boundary"`
+	Scopes       []string `json:"scopes"`
+	GrantTypes   []string `json:"grant_types"`
+	// Those of an app that was registered.
+	Type          string   `json:"type,omitempty"`
+	RedirectURIs  []string `json:"redirect_uris,omitempty"`
+	Subscriptions []string `json:"subscriptions,omitempty"`
+	Addresses     []string `json:"addresses,omitempty"`
+
+	Secrets    []secret   `json:"secrets"`
+	CreatedBy  string     `json:"created_by"`
+	CreatedAt  *time.Time `json:"created_at"`
+	ExpiresAt  *time.Time `json:"expires_at"`
+	LastUsedAt *time.Time `json:"last_used_at"`
+	Version    uint64     `json:"version"`
+	// Secret is told once, by create, register and rotate.
 	Secret string `json:"client_secret,omitempty"`
 }
 
@@ -41,7 +47,11 @@ type secret struct {
 func keyOf(k admin.Key) key {
 	out := key{ClientID: k.ClientID, Organization: k.Organization, Name: k.Name, Status: fmt.Sprint(k.Status),
 		Roles: list0(k.Roles), Boundary: list0(k.Boundary), Scopes: list0(k.Scopes), GrantTypes: list0(k.GrantTypes), Secrets: []secret{},
+		Type: k.Type, RedirectURIs: k.RedirectURIs, Subscriptions: k.Subscriptions,
 		CreatedBy: k.CreatedBy, CreatedAt: moment(k.CreatedAt), ExpiresAt: moment(k.ExpiresAt), LastUsedAt: moment(k.LastUsedAt), Version: k.Version}
+	for _, p := range k.Addresses {
+		out.Addresses = append(out.Addresses, p.String())
+	}
 	for _, s := range k.Secrets {
 		out.Secrets = append(out.Secrets, secret{s.ID, moment(s.CreatedAt), moment(s.ExpiresAt)})
 	}
@@ -78,6 +88,13 @@ func (k key) text(w io.Writer) {
 		{"grants", strings.Join(k.GrantTypes, " ")}, {"created", at(k.CreatedAt) + " by " + k.CreatedBy}, {"expires", at(k.ExpiresAt)}, {"last used", at(k.LastUsedAt)},
 	} {
 		fmt.Fprintf(w, "%-13s %s\n", line[0], line[1])
+	}
+	if k.Type != "" {
+		for _, line := range [][2]string{
+			{"type", k.Type}, {"redirect to", strings.Join(k.RedirectURIs, " ")}, {"products", strings.Join(k.Subscriptions, ", ")}, {"addresses", strings.Join(k.Addresses, ", ")},
+		} {
+			fmt.Fprintf(w, "%-13s %s\n", line[0], line[1])
+		}
 	}
 	for _, s := range k.Secrets {
 		fmt.Fprintf(w, "%-13s %s, made %s, ends %s\n", "secret", s.ID, at(s.CreatedAt), at(s.ExpiresAt))

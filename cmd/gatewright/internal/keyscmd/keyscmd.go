@@ -26,6 +26,8 @@ func Command() command.Command {
 		{Name: "list", Args: at, About: "list the keys", Run: list, Help: installation},
 		{Name: "show", Args: at + " CLIENT_ID", About: "tell everything about a key but its secret", Run: show, Help: installation},
 		{Name: "create", Args: at + " [-name NAME] [-role ROLE]...", About: "make a key, and tell its secret this once", Run: create, Help: "Without -role the key is an admin of the organization." + installation},
+		{Name: "register", Args: at + " -type TYPE [-redirect-uri URI]... [-product PRODUCT]... [-scope SCOPE]... [-address RANGE]...", About: "register an app of a bank's, and tell its secret this once", Run: register,
+			Help: "An app holds no roles: it may do what its API products and scopes permit. Register its certificate with cert import." + installation},
 		{Name: "rotate", Args: at + " [-overlap 24h] CLIENT_ID", About: "give a key a new secret, and tell it this once", Run: rotate, Help: installation},
 		{Name: "suspend", Args: at + " CLIENT_ID", About: "stop a key and its tokens until it is resumed", Run: status((*admin.Service).SuspendKey), Help: installation},
 		{Name: "resume", Args: at + " CLIENT_ID", About: "let a suspended key act again", Run: status((*admin.Service).ResumeKey), Help: installation},
