@@ -97,6 +97,13 @@ func TestServers(t *testing.T) {
 			}
 			call(t, command.ExitOK, "migrate", "status", "-dsn-file", file)
 			call(t, command.ExitOK, "cert", "expiring", "-dsn-file", file)
+			// One step back and forth, as after an interruption as well.
+			for range 2 {
+				call(t, command.ExitOK, "migrate", "down", "-to", "1", "-dsn-file", file)
+				call(t, command.ExitFindings, "migrate", "status", "-dsn-file", file)
+				call(t, command.ExitOK, "migrate", "up", "-dsn-file", file)
+				call(t, command.ExitOK, "cert", "expiring", "-dsn-file", file)
+			}
 			call(t, command.ExitOK, "migrate", "down", "-to", "0", "-remove-all-data", "-dsn-file", file)
 			call(t, command.ExitFindings, "migrate", "status", "-dsn-file", file)
 		})
