@@ -105,7 +105,7 @@ func newBank(t *testing.T) *bank {
 	b.admin, err = admin.New(admin.Config{Installation: b.server.Installation()})
 	must(err)
 	must(b.admin.EnsureOrganization(t.Context(), "partners", "Partners"))
-	for _, id := range []string{"partner", "stranger"} {
+	for _, id := range []string{"partner", "stranger", "resources"} {
 		pair, err := b.ca.Issue(mtlstest.Leaf{CommonName: id, Key: mtlstest.RSA2048})
 		must(err)
 		b.certs[id], b.secret[id] = pair, token.NewSecret()
@@ -114,12 +114,14 @@ func newBank(t *testing.T) *bank {
 		c.Scopes, c.Subscriptions = []string{"send_money", "beneficiary_management", "rates"}, []string{"partner-authentication"}
 		c.Prefixes = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 		c.Certificates = []storage.Certificate{admin.CertificateRecord(pair.Certificate)}
+		c.ResourceServer = id == "resources"
 		_, err = b.admin.EnsureKey(t.Context(), c, b.secret[id])
 		must(err)
 	}
 	guard := b.server.Guard()
 	mux := http.NewServeMux()
 	mux.Handle("POST /token", b.server.Token(issuer.TokenOptions{ClientType: authz.Partner, Product: "partner-authentication", GrantTypes: []string{"client_credentials"}}))
+	mux.Handle("POST /oauth2/", b.server)
 	echo := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who := authz.FromContext(r.Context())
 		id, _ := who.Bound("account_id")

@@ -12,6 +12,7 @@ import (
 	"github.com/gatewright/gatewright/authz/keyring"
 	"github.com/gatewright/gatewright/authz/token"
 	"github.com/gatewright/gatewright/jose"
+	"github.com/gatewright/gatewright/mtls/mtlstest"
 	"github.com/gatewright/gatewright/storage/memory"
 )
 
@@ -148,6 +149,83 @@ func TestBankMessageRefusalsSayWhatToDo(t *testing.T) {
 			"X-IBM-Client-Id", "partner", "X-IBM-Client-Secret", b.secret["partner"])
 		if err != nil || a.Status != tc.status || a.str(t, "error") != tc.code || !strings.Contains(a.str(t, "error_description"), tc.mention) {
 			t.Errorf("%s: %v %d %s", tc.header, err, a.Status, a.Body)
+		}
+	}
+}
+
+// Every endpoint that clients call stands inside the perimeter, not the token
+// endpoint alone: an id and a secret from anywhere are not enough.
+func TestBankRevocationStandsInsideThePerimeter(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	issued, err := b.token("partner", "beneficiary_management", `{"account_id":"`+bankAccount+`"}`)
+	if err != nil || issued.Status != 200 {
+		t.Fatal(err, issued.Body)
+	}
+	bearer := issued.str(t, "access_token")
+	call := func() int {
+		a, err := b.send(b.as("partner"), "GET", "/customers/1234xxxxxx567/beneficiaries", "", "X-IBM-Client-Id", "partner", "Authorization", "Bearer "+bearer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Status
+	}
+	plain := func(pair *mtlstest.Pair) *http.Client {
+		return &http.Client{Transport: b.base(pair), Timeout: 5 * time.Second}
+	}
+	form := url.Values{"token": {bearer}, "client_id": {"partner"}, "client_secret": {b.secret["partner"]}}.Encode()
+	for name, c := range map[string]*http.Client{"no certificate": plain(nil), "another's": plain(b.certs["stranger"]), "its own, unsealed": plain(b.certs["partner"])} {
+		for _, headers := range [][]string{
+			{"Content-Type", "application/x-www-form-urlencoded"},
+			{"Content-Type", "application/x-www-form-urlencoded", "Authorization", basicOf("partner", b.secret["partner"])},
+			{"Content-Type", "application/x-www-form-urlencoded", "X-IBM-Client-Id", "partner", "X-IBM-Client-Secret", b.secret["partner"]},
+		} {
+			if a, err := b.send(c, "POST", "/oauth2/revoke", form, headers...); err != nil || a.Status < 400 {
+				t.Errorf("%s, %v: %v %d %s", name, headers, err, a.Status, a.Body)
+			}
+		}
+	}
+	if status := call(); status != 200 {
+		t.Errorf("a refused revocation ended the token: %d", status)
+	}
+	a, err := b.send(b.as("partner"), "POST", "/oauth2/revoke", `{"token":"`+bearer+`"}`, "X-IBM-Client-Id", "partner", "X-IBM-Client-Secret", b.secret["partner"])
+	if err != nil || a.Status != 200 {
+		t.Errorf("sealed: %v %d %s", err, a.Status, a.Body)
+	}
+	if status := call(); status != 401 {
+		t.Errorf("the token lives on: %d", status)
+	}
+}
+
+// What introspection answers is plain and holds account ids: it is for the bank's
+// own resource servers, with their certificate.
+func TestBankIntrospectionIsForResourceServers(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	issued, err := b.token("partner", "beneficiary_management", `{"account_id":"`+bankAccount+`"}`)
+	if err != nil || issued.Status != 200 {
+		t.Fatal(err, issued.Body)
+	}
+	form := url.Values{"token": {issued.str(t, "access_token")}}.Encode()
+	ask := func(id string, pair *mtlstest.Pair) answer {
+		c := &http.Client{Transport: b.base(pair), Timeout: 5 * time.Second}
+		a, err := b.send(c, "POST", "/oauth2/introspect", form, "Content-Type", "application/x-www-form-urlencoded", "Authorization", basicOf(id, b.secret[id]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	if a := ask("resources", b.certs["resources"]); a.Status != 200 || a.json(t)["active"] != true {
+		t.Errorf("%d %s", a.Status, a.Body)
+	}
+	for name, a := range map[string]answer{
+		"no certificate":           ask("resources", nil),
+		"another's":                ask("resources", b.certs["partner"]),
+		"the partner, of its own":  ask("partner", b.certs["partner"]),
+		"the partner, from afield": ask("partner", nil),
+	} {
+		if a.Status != 401 || a.str(t, "error") != "invalid_client" || strings.Contains(a.Body, bankAccount) {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
 		}
 	}
 }

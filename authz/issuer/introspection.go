@@ -16,18 +16,17 @@ var introspectionMembers = []string{"token", "token_type_hint", "client_id", "cl
 
 // Introspection returns the introspection endpoint (RFC 7662). A client learns
 // about its own tokens; one that is marked as a resource server about all. To
-// anybody else every token is inactive.
+// anybody else every token is inactive. Where the profile has the controls of a
+// bank it stands inside address lists and client certificates, and takes Basic and
+// a form; as its answers are plain, and hold the ids that tokens are bound to, it
+// is for resource servers alone where messages are sealed.
 func (s *Server) Introspection() http.Handler {
-	accept := s.accept(false, introspectionMembers)
+	demand, accept := authz.Demand{Secret: true, Basic: true, Plain: true}, s.accept(false, introspectionMembers)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		form, _, refusal := accept.Read(r)
-		if refusal != nil {
-			s.fail(w, r, refusal)
-			return
-		}
-		client, err := s.authenticate(r.Context(), r, form)
-		if err == nil && client.Public {
-			err = wire.InvalidClient("introspection_by_public_client")
+		c, err := s.receive(w, r, demand, accept)
+		client, form := c.client, c.form
+		if err == nil && (client.Public || s.cfg.Profile.SealedMessages && !client.ResourceServer) {
+			err = wire.InvalidClient("introspection_not_allowed")
 		}
 		if err == nil && form.Get("token") == "" {
 			err = wire.InvalidRequest("token_missing", "Send the token as token.")
@@ -43,7 +42,7 @@ func (s *Server) Introspection() http.Handler {
 		}
 		if answer.Active && !client.ResourceServer && answer.ClientID != client.ID {
 			s.in.Record(storage.Event{Type: "introspection.refused", Outcome: "inactive", Reason: "token_of_another_client",
-				Organization: client.Organization, Actor: "key:" + client.ID, Client: client.ID, Address: address(r), Route: r.Pattern})
+				Organization: client.Organization, Actor: "key:" + client.ID, Client: client.ID, Address: c.address(), Route: r.Pattern})
 			answer = authz.IntrospectionResponse{}
 		}
 		wire.WriteJSON(w, http.StatusOK, answer)

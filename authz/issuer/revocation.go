@@ -21,33 +21,33 @@ var revocationMembers = []string{"token", "token_type_hint", "client_id", "clien
 
 // Revocation returns the revocation endpoint (RFC 7009). Revoking any token of a
 // grant ends the grant. A token that is unknown, or another client's, is answered
-// with 200 like any other, and nothing happens.
+// with 200 like any other, and nothing happens. Where the profile has the controls
+// of a bank, clients call it as they call the token endpoint: in UAT and
+// production with sealed JSON, in the sandbox with Basic and a form.
 func (s *Server) Revocation(o RevocationOptions) http.Handler {
-	accept := s.accept(o.JSONOnly, revocationMembers)
+	demand, accept := s.tokenDialect(TokenOptions{JSONOnly: o.JSONOnly})
+	accept.Members, accept.Objects = revocationMembers, nil
 	return s.cors(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		form, _, refusal := accept.Read(r)
-		if refusal != nil {
-			s.fail(w, r, refusal)
-			return
-		}
-		client, err := s.authenticate(r.Context(), r, form)
-		s.allowOrigin(w, r, client)
-		e := storage.Event{Type: "token.revoked", Outcome: "ok", Address: address(r), Route: r.Pattern}
-		if client != nil {
-			e.Client, e.Organization, e.Actor = client.ID, client.Organization, "key:"+client.ID
+		c, err := s.receive(w, r, demand, accept)
+		defer c.admission.Discard() // after a panic
+		s.allowOrigin(c.w, r, c.client)
+		e := storage.Event{Type: "token.revoked", Outcome: "ok", Address: c.address(), Route: r.Pattern}
+		if c.client != nil {
+			e.Client, e.Organization, e.Actor = c.client.ID, c.client.Organization, "key:"+c.client.ID
 		}
 		if err == nil {
-			err = s.revoke(r.Context(), client, form.Get("token"), &e)
+			err = s.revoke(c.r.Context(), c.client, c.form.Get("token"), &e)
 		}
 		if err != nil {
 			refusal := wire.From(err)
 			e.Type, e.Outcome, e.Reason = "revocation.refused", refusal.Code, refusal.Reason
 			s.in.Record(e)
-			s.fail(w, r, err)
-			return
+			s.fail(c.w, r, err)
+		} else {
+			s.in.Record(e)
+			wire.WriteJSON(c.w, http.StatusOK, struct{}{})
 		}
-		s.in.Record(e)
-		wire.WriteJSON(w, http.StatusOK, struct{}{})
+		s.seal(c.admission)
 	}))
 }
 

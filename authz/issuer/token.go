@@ -50,7 +50,7 @@ func (s *Server) Token(o TokenOptions) http.Handler {
 		} else {
 			wire.WriteJSON(t.w, http.StatusOK, body)
 		}
-		t.close()
+		s.seal(t.admission)
 	}))
 }
 
@@ -133,26 +133,21 @@ func (t *tokenExchange) admit(demand authz.Demand) error {
 	if refusal != nil {
 		return fromRefusal(refusal)
 	}
-	// Who shows id and secret in headers shows nothing else (RFC 6749 section 2.3).
-	if !demand.Basic && len(t.r.Header["Authorization"]) > 0 {
-		return wire.InvalidRequest("two_authentications", "Authenticate the client in one way only: with its own headers, without an Authorization header.")
+	if refusal := oneAuthentication(demand, t.r); refusal != nil {
+		return refusal
 	}
 	return nil
 }
 
-// findClient authenticates the client, if the perimeter has not done so. Then
-// the body may repeat the id, but name no other and hold no secret.
+// findClient authenticates the client, if the perimeter has not done so.
 func (t *tokenExchange) findClient(form url.Values) error {
 	if t.admission == nil {
 		client, err := t.authenticate(t.r.Context(), t.r, form)
 		t.client = client
 		return err
 	}
-	if form.Has("client_secret") {
-		return wire.InvalidRequest("two_authentications", "Authenticate the client in one way only.")
-	}
-	if named := form.Get("client_id"); named != "" && named != t.client.ID {
-		return wire.InvalidRequest("client_id_differs", "The client_id in the body differs from the client's.")
+	if refusal := repeatsOnly(t.client, form); refusal != nil {
+		return refusal
 	}
 	return nil
 }
@@ -181,13 +176,6 @@ func (t *tokenExchange) readGrantType(form url.Values) error {
 	}
 	t.grantType = form.Get("grant_type")
 	return nil
-}
-
-// close seals and sends what was answered.
-func (t *tokenExchange) close() {
-	if err := t.admission.Close(); err != nil {
-		t.cfg.Logger.Error("a token answer could not be sealed", "cause", err)
-	}
 }
 
 // record puts the request into the audit trail.
