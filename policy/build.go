@@ -72,13 +72,16 @@ func (b *builder) number(name string) uint32 {
 }
 
 // resource numbers a name that g2 speaks of.
-func (b *builder) resource(name string) uint32 {
-	id, ok := b.resIDs[name]
+func (b *builder) resource(name string) uint32 { return intern(b.resIDs, &b.resources, name) }
+
+// intern numbers a text by when it was first seen.
+func intern(ids map[string]uint32, list *[]string, text string) uint32 {
+	id, ok := ids[text]
 	if !ok {
-		id = uint32(len(b.resources))
-		name = strings.Clone(name)
-		b.resIDs[name] = id
-		b.resources = append(b.resources, name)
+		id = uint32(len(*list))
+		text = strings.Clone(text)
+		ids[text] = id
+		*list = append(*list, text)
 	}
 	return id
 }
@@ -98,13 +101,7 @@ func (b *builder) action(pattern string) uint32 {
 	if any {
 		return anyCode
 	}
-	id, ok := b.acts[base]
-	if !ok {
-		id = uint32(len(b.actList))
-		base = strings.Clone(base)
-		b.acts[base] = id
-		b.actList = append(b.actList, base)
-	}
+	id := intern(b.acts, &b.actList, base)
 	if tree {
 		return id<<1 | 1
 	}
@@ -116,14 +113,7 @@ func (b *builder) bucket(pattern string) uint32 {
 	base, tree, any := patternCode(b.shape.object, pattern)
 	code := anyCode
 	if !any {
-		id, ok := b.objIDs[base]
-		if !ok {
-			id = uint32(len(b.objList))
-			base = strings.Clone(base)
-			b.objIDs[base] = id
-			b.objList = append(b.objList, base)
-		}
-		code = id << 1
+		code = intern(b.objIDs, &b.objList, base) << 1
 		if tree {
 			code |= 1
 			b.depth = max(b.depth, segments(base))

@@ -52,17 +52,7 @@ func (e *Engine) checkValues(ctx context.Context, s *snapshot, q *Question, valu
 		d.Reason = ReasonBoundary
 		return d, nil
 	}
-	ask := func(who *Question) (string, error) {
-		f := &facts{roles: who.Roles, scopes: who.Scopes, attributes: who.Attributes, now: e.now}
-		asked := make([]any, 0, len(values)+1)
-		for i, v := range values {
-			if i == subject {
-				v = who.Subject
-			}
-			asked = append(asked, v)
-		}
-		return set.fallback.enforce(who.Organization, who.Subject, f, asked)
-	}
+	ask := func(who *Question) (string, error) { return e.askValues(set, who, subject, values) }
 	var err error
 	if d.Reason, err = ask(q); err != nil {
 		d.Reason = ReasonInvalidQuestion
@@ -84,6 +74,20 @@ func (e *Engine) checkValues(ctx context.Context, s *snapshot, q *Question, valu
 		d.Allowed = true
 	}
 	return d, err
+}
+
+// askValues asks a fallback what somebody asks by values, of which one, if any,
+// is the subject.
+func (e *Engine) askValues(set *orgSet, who *Question, subject int, values []string) (reason string, err error) {
+	f := &facts{roles: who.Roles, scopes: who.Scopes, attributes: who.Attributes, now: e.now}
+	asked := make([]any, 0, len(values)+1)
+	for i, v := range values {
+		if i == subject {
+			v = who.Subject
+		}
+		asked = append(asked, v)
+	}
+	return set.fallback.enforce(who.Organization, who.Subject, f, asked)
 }
 
 // question makes a question of values; plain, if it says all that they say.

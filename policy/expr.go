@@ -195,22 +195,17 @@ func (p *matcherParser) expect(op string) {
 	p.next()
 }
 
-func (p *matcherParser) or() expr {
-	left := p.and()
-	for p.is("||") {
-		pos := p.tok.pos
-		p.next()
-		left = &binaryExpr{pos, "||", left, p.and()}
-	}
-	return left
-}
+func (p *matcherParser) or() expr { return p.joined("||", p.and) }
 
-func (p *matcherParser) and() expr {
-	left := p.comparison()
-	for p.is("&&") {
+func (p *matcherParser) and() expr { return p.joined("&&", p.comparison) }
+
+// joined reads operands with an operator between them.
+func (p *matcherParser) joined(op string, operand func() expr) expr {
+	left := operand()
+	for p.is(op) {
 		pos := p.tok.pos
 		p.next()
-		left = &binaryExpr{pos, "&&", left, p.comparison()}
+		left = &binaryExpr{pos, op, left, operand()}
 	}
 	return left
 }
