@@ -123,11 +123,13 @@ func (g *Guard) check(ctx context.Context, x *Exchange, c credentials, requireme
 	if g == nil || g.verifier == nil {
 		return unavailable("guard_not_configured", nil)
 	}
-	if c == bearer {
+	// A token that is shown without being asked for must be right, like a secret.
+	if c == bearer || len(x.Request.Header["Authorization"]) > 0 {
 		if refusal := g.authenticate(ctx, x); refusal != nil {
 			return refusal
 		}
-	} else {
+	}
+	if c != bearer {
 		x.Principal = principalOf(x.admission.Client)
 	}
 	for _, q := range requirements {

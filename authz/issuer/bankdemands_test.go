@@ -229,3 +229,36 @@ func TestBankIntrospectionIsForResourceServers(t *testing.T) {
 		}
 	}
 }
+
+// A route that asks for no token still refuses one that is wrong: header,
+// certificate, signature and token name one client (B7).
+func TestBankTokenShownUnaskedMustBeRight(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	bearer := map[string]string{}
+	for _, id := range []string{"partner", "stranger"} {
+		a, err := b.token(id, "rates", "")
+		if err != nil || a.Status != 200 {
+			t.Fatalf("%s: %v %d %s", id, err, a.Status, a.Body)
+		}
+		bearer[id] = "Bearer " + a.str(t, "access_token")
+	}
+	for name, tc := range map[string]struct {
+		authorization string
+		status        int
+	}{
+		"none":                 {"", 200},
+		"its own":              {bearer["partner"], 200},
+		"another client's":     {bearer["stranger"], 401},
+		"one that was made up": {"Bearer gwa_nonsense", 401},
+		"another scheme":       {"Basic cGFydG5lcjpzZWNyZXQ=", 401},
+	} {
+		headers := []string{"X-IBM-Client-Id", "partner"}
+		if tc.authorization != "" {
+			headers = append(headers, "Authorization", tc.authorization)
+		}
+		if a, err := b.send(b.as("partner"), "GET", "/branches", "", headers...); err != nil || a.Status != tc.status {
+			t.Errorf("%s: %v %d %s", name, err, a.Status, a.Body)
+		}
+	}
+}
