@@ -3,6 +3,7 @@ package interop_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/gatewright/gatewright/adapters/gormstore"
 	"github.com/gatewright/gatewright/storage"
@@ -44,11 +45,13 @@ func TestStore(t *testing.T) {
 			// One database for all: making tables for each test would take longer
 			// than the tests.
 			dsn := d.make(t)
-			store := newStore(t, d.open(t, dsn), gormstore.Options{Writers: 2})
+			// What is tested is what commands do, not how quick the machine is.
+			patient := gormstore.Options{Writers: 2, Timeout: time.Minute}
+			store := newStore(t, d.open(t, dsn), patient)
 			storagetest.Options{
 				Shared: true,
 				Another: func(t *testing.T, _ storage.Store) storage.Store {
-					return newStore(t, d.open(t, dsn), gormstore.Options{})
+					return newStore(t, d.open(t, dsn), patient)
 				},
 			}.Run(t, func(*testing.T) storage.Store { return store })
 		})
