@@ -117,7 +117,8 @@ type Lifetimes struct {
 
 // Quorum is a condition on an update: when it has been made, somebody who is
 // active and does not expire still holds the role in the organization: a member,
-// or a client of the environment. A member holds it in all environments, so that
+// or a client of the environment. A client with a boundary may do less than the
+// role gives, and does not hold it. A member holds it in all environments, so that
 // the update of a member asks for a holder in every other environment too in
 // which the organization has or had a client. The zero value asks nothing.
 type Quorum struct {

@@ -42,23 +42,24 @@ func (s *session) checkQuorum(ctx context.Context, q storage.Quorum, ofMember bo
 
 func (s *session) memberHolds(ctx context.Context, q storage.Quorum) (bool, error) {
 	return s.anyHolds(ctx, q.Role,
-		"SELECT roles FROM gw_member WHERE organization = ? AND status = 1"+s.share("gw_member"), q.Organization)
+		"SELECT roles, '{}' FROM gw_member WHERE organization = ? AND status = 1"+s.share("gw_member"), q.Organization)
 }
 
 func (s *session) clientHolds(ctx context.Context, q storage.Quorum) (bool, error) {
 	return s.anyHolds(ctx, q.Role,
-		"SELECT roles FROM gw_client WHERE organization = ? AND environment = ? AND status = 1 AND expires_at = 0"+s.share("gw_client"),
+		"SELECT roles, doc FROM gw_client WHERE organization = ? AND environment = ? AND status = 1 AND expires_at = 0"+s.share("gw_client"),
 		q.Organization, q.Environment)
 }
 
-// anyHolds stops at the first row whose roles have the role.
+// anyHolds stops at the first row that holds the role. A row is the roles and the
+// document.
 func (s *session) anyHolds(ctx context.Context, role, query string, args ...any) (bool, error) {
 	err := s.query(ctx, func(r *sql.Rows) error {
-		var text sql.RawBytes
-		if err := r.Scan(&text); err != nil {
+		var roles, doc sql.RawBytes
+		if err := r.Scan(&roles, &doc); err != nil {
 			return err
 		}
-		held, err := holds(text, role)
+		held, err := holds(roles, doc, role)
 		if held {
 			return errHeld
 		}
@@ -78,20 +79,20 @@ func (s *session) clientsHoldEverywhere(ctx context.Context, q storage.Quorum) (
 		var environment string
 		var status storage.Status
 		var expires int64
-		var roles sql.RawBytes
-		if err := r.Scan(&environment, &status, &expires, &roles); err != nil {
+		var roles, doc sql.RawBytes
+		if err := r.Scan(&environment, &status, &expires, &roles, &doc); err != nil {
 			return err
 		}
 		here := false
 		if status == storage.Active && expires == 0 && !held[environment] {
 			var err error
-			if here, err = holds(roles, q.Role); err != nil {
+			if here, err = holds(roles, doc, q.Role); err != nil {
 				return err
 			}
 		}
 		held[environment] = held[environment] || here
 		return nil
-	}, "SELECT environment, status, expires_at, roles FROM gw_client WHERE organization = ?"+s.share("gw_client"), q.Organization)
+	}, "SELECT environment, status, expires_at, roles, doc FROM gw_client WHERE organization = ?"+s.share("gw_client"), q.Organization)
 	for _, h := range held {
 		if !h {
 			return false, err
@@ -100,9 +101,16 @@ func (s *session) clientsHoldEverywhere(ctx context.Context, q storage.Quorum) (
 	return err == nil, err
 }
 
-// holds reports whether the role is among the roles of a row.
-func holds(text []byte, role string) (bool, error) {
+// holds reports whether the role is among the roles of a row, and whole: no
+// boundary takes from it.
+func holds(text, doc []byte, role string) (bool, error) {
 	var roles []string
-	err := json.Unmarshal(text, &roles)
-	return slices.Contains(roles, role), err
+	if err := json.Unmarshal(text, &roles); err != nil || !slices.Contains(roles, role) {
+		return false, err
+	}
+	var within struct {
+		Boundary []string `json:"boundary"`
+	}
+	err := json.Unmarshal(doc, &within)
+	return err == nil && len(within.Boundary) == 0, err
 }

@@ -47,7 +47,7 @@ func (k *keyRecord) rights() rights {
 }
 
 func (k *keyRecord) holds(role string) bool {
-	return k.Status == storage.Active && k.ExpiresAt.IsZero() && slices.Contains(k.Roles, role)
+	return k.Status == storage.Active && k.ExpiresAt.IsZero() && len(k.Boundary) == 0 && slices.Contains(k.Roles, role)
 }
 
 func (k *keyRecord) create(ctx context.Context, store storage.Store, e storage.Event) error {

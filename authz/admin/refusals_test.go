@@ -116,6 +116,7 @@ func TestRefusals(t *testing.T) {
 			"last admin suspends itself":    {"other", "POST", "/v1/keys/other/suspend", "", 409, "last_admin"},
 			"last admin revokes itself":     {"other", "POST", "/v1/keys/other/revoke", "", 409, "last_admin"},
 			"last admin is to expire":       {"other", "PATCH", "/v1/keys/other", `{"expires_at":"2100-01-01T00:00:00Z"}`, 409, "last_admin"},
+			"last admin bounds itself":      {"other", "PATCH", "/v1/keys/other", `{"boundary":["account:read"]}`, 409, "last_admin"},
 			"stale version":                 {"admin", "PATCH", key, `{"name":"x","if_version":99}`, 409, "version_conflict"},
 			"stale version, suspend":        {"admin", "POST", key + "/suspend", `{"if_version":2}`, 409, "version_conflict"},
 			"stale version, rotate":         {"admin", "POST", key + "/rotate", `{"if_version":2}`, 409, "version_conflict"},

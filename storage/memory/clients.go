@@ -156,7 +156,8 @@ func (s *state) quorum(q storage.Quorum, client *storage.Client, member *storage
 		if c.Organization != q.Organization || member == nil && c.Environment != q.Environment {
 			continue
 		}
-		held[c.Environment] = held[c.Environment] || c.Status == storage.Active && c.ExpiresAt.IsZero() && slices.Contains(c.Roles, q.Role)
+		held[c.Environment] = held[c.Environment] ||
+			c.Status == storage.Active && c.ExpiresAt.IsZero() && len(c.Boundary) == 0 && slices.Contains(c.Roles, q.Role)
 	}
 	for _, h := range held {
 		if !h {

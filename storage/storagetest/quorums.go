@@ -9,6 +9,7 @@ var quorums = []test{
 			"suspended":   func(c *storage.Client) { c.Status = storage.Suspended },
 			"revoked":     func(c *storage.Client) { c.Status = storage.Revoked },
 			"expiring":    func(c *storage.Client) { c.ExpiresAt = k.now.Add(day) },
+			"bounded":     func(c *storage.Client) { c.Boundary = []string{"account:read"} },
 			"role's case": func(c *storage.Client) { c.Roles = []string{"Admin"} },
 			"no roles":    func(c *storage.Client) { c.Roles = nil },
 		} {
@@ -22,6 +23,7 @@ var quorums = []test{
 				k.client(o.ID, func(c *storage.Client) { c.Roles = []string{"viewer", "administrator"} })
 				k.client(o.ID, func(c *storage.Client) { admin(c); c.Status = storage.Suspended })
 				k.client(o.ID, func(c *storage.Client) { admin(c); c.ExpiresAt = k.now.Add(day) })
+				k.client(o.ID, func(c *storage.Client) { admin(c); c.Boundary = []string{"key:manage"} })
 				k.client(o.ID, func(c *storage.Client) { admin(c); c.Environment = "sandbox" })
 				k.client(o.ID, func(c *storage.Client) { admin(c); c.Environment = "" })
 				k.member(o.ID, func(m *storage.Member) { m.Roles, m.Status = []string{"admin"}, storage.Suspended })
@@ -102,6 +104,7 @@ var quorums = []test{
 			"suspended in another":                {[]func(*storage.Client){in("production"), in("sandbox", suspended)}, false},
 			"revoked in another":                  {[]func(*storage.Client){in("production"), in("sandbox", func(c *storage.Client) { c.Status = storage.Revoked })}, false},
 			"expiring in another":                 {[]func(*storage.Client){in("production"), in("uat", func(c *storage.Client) { c.ExpiresAt = k.now.Add(day) })}, false},
+			"bounded in another":                  {[]func(*storage.Client){in("production"), in("uat", func(c *storage.Client) { c.Boundary = []string{"key:manage"} })}, false},
 			"in three, and one of them has a few": {[]func(*storage.Client){in("production", suspended), in("production"), in("uat"), in("sandbox", viewer), in("sandbox")}, true},
 		} {
 			k.sub(name, func(k *kit) {
