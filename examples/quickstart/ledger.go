@@ -61,9 +61,23 @@ func openLedger(db *gorm.DB) (*ledger, error) {
 	return nil, fmt.Errorf("the host's tables: %w", err)
 }
 
-func (l *ledger) accounts(ctx context.Context, organization string) ([]account, error) {
-	var found []account
-	return found, l.db.WithContext(ctx).Where("organization = ?", organization).Order("id").Limit(1000).Find(&found).Error
+// pageSize is how much a list shows at once.
+const pageSize = 10_000
+
+// page lists what an organization has after an id, the oldest first, and says
+// after which id the following page begins; nil if there is none.
+func page[R any](ctx context.Context, l *ledger, organization, after string, id func(R) string) (found []R, next *string, err error) {
+	err = l.db.WithContext(ctx).Where("organization = ? AND id > ?", organization, after).Order("id").Limit(pageSize + 1).Find(&found).Error
+	if len(found) > pageSize {
+		found = found[:pageSize]
+		last := id(found[pageSize-1])
+		next = &last
+	}
+	return found, next, err
+}
+
+func (l *ledger) accounts(ctx context.Context, organization, after string) ([]account, *string, error) {
+	return page(ctx, l, organization, after, func(a account) string { return a.ID })
 }
 
 func (l *ledger) open(ctx context.Context, a account) (account, error) {
@@ -71,9 +85,8 @@ func (l *ledger) open(ctx context.Context, a account) (account, error) {
 	return a, l.db.WithContext(ctx).Create(&a).Error
 }
 
-func (l *ledger) transactions(ctx context.Context, organization string) ([]transaction, error) {
-	var found []transaction
-	return found, l.db.WithContext(ctx).Where("organization = ?", organization).Order("id").Limit(1000).Find(&found).Error
+func (l *ledger) transactions(ctx context.Context, organization, after string) ([]transaction, *string, error) {
+	return page(ctx, l, organization, after, func(t transaction) string { return t.ID })
 }
 
 var errNoAccount = errors.New("no such account in this organization")

@@ -41,8 +41,12 @@ func (l *ledger) routes(mux *http.ServeMux, server *issuer.Server) {
 }
 
 func (l *ledger) listAccounts(w http.ResponseWriter, r *http.Request) {
-	found, err := l.accounts(r.Context(), authz.FromContext(r.Context()).Organization)
-	reply(w, http.StatusOK, map[string]any{"accounts": found}, err)
+	after := r.URL.Query().Get("after")
+	if !fits(w, "after", after, 32) {
+		return
+	}
+	found, next, err := l.accounts(r.Context(), authz.FromContext(r.Context()).Organization, after)
+	reply(w, http.StatusOK, map[string]any{"accounts": found, "next": next}, err)
 }
 
 func (l *ledger) createAccount(w http.ResponseWriter, r *http.Request) {
@@ -58,8 +62,12 @@ func (l *ledger) createAccount(w http.ResponseWriter, r *http.Request) {
 }
 
 func (l *ledger) listTransactions(w http.ResponseWriter, r *http.Request) {
-	found, err := l.transactions(r.Context(), authz.FromContext(r.Context()).Organization)
-	reply(w, http.StatusOK, map[string]any{"transactions": found}, err)
+	after := r.URL.Query().Get("after")
+	if !fits(w, "after", after, 32) {
+		return
+	}
+	found, next, err := l.transactions(r.Context(), authz.FromContext(r.Context()).Organization, after)
+	reply(w, http.StatusOK, map[string]any{"transactions": found, "next": next}, err)
 }
 
 func (l *ledger) createTransfer(w http.ResponseWriter, r *http.Request) {

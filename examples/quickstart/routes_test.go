@@ -54,6 +54,11 @@ func TestBadInputToTheHostsRoutes(t *testing.T) {
 				t.Errorf("%s: %v", bad.name, err)
 			}
 		}
+		for _, after := range []string{"%00", "%FF", strings.Repeat("a", 33)} {
+			if err := c.expect(t.Context(), "GET", accounts+"?after="+after, admin.AccessToken, 400, "invalid_value"); err != nil {
+				t.Errorf("after %s: %v", after, err)
+			}
+		}
 		for _, route := range []string{accounts, "/v1/transactions"} {
 			a, err := c.call(t.Context(), "GET", route, admin.AccessToken, "")
 			if err != nil || a.status != 200 || !strings.Contains(string(a.body), `[]`) {
