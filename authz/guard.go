@@ -16,7 +16,9 @@ import (
 )
 
 // Verifier turns a bearer token into a principal. It is safe for concurrent use.
-// Its errors are refusals, see [AsRefusal].
+// It has checked everything that ends a token, expiry too: a guard lets through
+// whomever it names. Its errors are refusals, see [AsRefusal]; to name nobody
+// without an error is one as well.
 type Verifier interface {
 	Verify(ctx context.Context, bearer string) (*Principal, error)
 }
@@ -77,7 +79,8 @@ func NewGuard(cfg GuardConfig) (*Guard, error) {
 // Require returns middleware that lets a request through if it meets every
 // requirement, in their order. A valid token is demanded always, but for routes
 // that [Identified] or [WithSecret] declare to do without. It panics without
-// requirements: say [Authenticated] if a valid token is enough.
+// requirements: say [Authenticated] if a valid token is enough. It panics too for
+// [Identified], [WithSecret] and [MessageID] where the profile has no such thing.
 func (g *Guard) Require(requirements ...Requirement) func(http.Handler) http.Handler {
 	if len(requirements) == 0 {
 		panic("authz: Guard.Require: name at least one requirement; Authenticated() asks for a valid token only")
@@ -87,6 +90,9 @@ func (g *Guard) Require(requirements ...Requirement) func(http.Handler) http.Han
 		panic("authz: Guard.Require: Identified and WithSecret need a profile with client headers, such as authz.Bank")
 	}
 	demand := Demand{Secret: credentials == idAndSecret, MessageID: slices.Contains(requirements, MessageID())}
+	if demand.MessageID && !g.hasMessages() {
+		panic("authz: Guard.Require: MessageID needs a profile with sealed messages, such as authz.Bank")
+	}
 	return func(next http.Handler) http.Handler {
 		if next == nil {
 			panic("authz: Guard.Require: the handler is nil")
@@ -110,6 +116,12 @@ func (g *Guard) Require(requirements ...Requirement) func(http.Handler) http.Han
 			g.close(x.admission)
 		})
 	}
+}
+
+// hasMessages reports whether requests come with message ids: where messages are
+// sealed. The routes of a sandbox are those of production, without them.
+func (g *Guard) hasMessages() bool {
+	return g != nil && g.in != nil && (g.in.cfg.Profile.SealedMessages || g.in.cfg.Profile.IsSandbox())
 }
 
 // close sends the sealed answer of a handler that has returned.
@@ -148,9 +160,9 @@ func (g *Guard) authenticate(ctx context.Context, x *Exchange) *Refusal {
 	if refusal != nil {
 		return refusal
 	}
-	p, err := g.verifier.Verify(ctx, bearer)
-	if err != nil {
-		return AsRefusal(err)
+	p, refusal := g.verify(ctx, bearer)
+	if refusal != nil {
+		return refusal
 	}
 	if x.admission == nil {
 		x.Principal = p
@@ -164,6 +176,22 @@ func (g *Guard) authenticate(ctx context.Context, x *Exchange) *Refusal {
 		return nil
 	}
 	return g.in.mayAct(ctx, x.admission.Client, p)
+}
+
+// verify asks the verifier, which may be the host's, and takes no principal that
+// is nobody.
+func (g *Guard) verify(ctx context.Context, bearer string) (*Principal, *Refusal) {
+	if g == nil || g.verifier == nil {
+		return nil, unavailable("guard_not_configured", nil)
+	}
+	p, err := g.verifier.Verify(ctx, bearer)
+	if err != nil {
+		return nil, AsRefusal(err)
+	}
+	if p == nil || p.Client == "" && p.Subject == "" {
+		return nil, unavailable("verifier_named_nobody", nil)
+	}
+	return p, nil
 }
 
 // principalOf is a client that is known without a token.
@@ -240,9 +268,8 @@ func (g *Guard) Explain(ctx context.Context, bearer, permission string) (Explana
 	if i <= 0 || i == len(permission)-1 {
 		return Explanation{}, fmt.Errorf("authz: Explain: want \"object:action\", got %q", permission)
 	}
-	p, err := g.verifier.Verify(ctx, bearer)
-	if err != nil {
-		r := AsRefusal(err)
+	p, r := g.verify(ctx, bearer)
+	if r != nil {
 		if r.Status >= 500 {
 			return Explanation{}, r
 		}

@@ -176,6 +176,7 @@ func TestGuardIsNotBuiltHalf(t *testing.T) {
 		"mask, no kind":           func() { authz.MaskedPath("id") },
 		"mask, no place":          func() { authz.Masked(nil, "account_id") },
 		"client id, no perimeter": func() { g.Require(authz.Identified()) },
+		"message id, no messages": func() { g.Require(authz.Authenticated(), authz.MessageID()) },
 	} {
 		func() {
 			defer func() {

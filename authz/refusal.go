@@ -95,6 +95,9 @@ func AsRefusal(err error) *Refusal {
 	}
 	var r *Refusal
 	if errors.As(err, &r) {
+		if r == nil { // a *Refusal of nil in an error is one all the same
+			return unavailable("internal_error", nil)
+		}
 		return r
 	}
 	var leaf interface {

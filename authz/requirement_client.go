@@ -39,7 +39,8 @@ func Identified() Requirement { return clientRequirement("client id") }
 func WithSecret() Requirement { return clientRequirement("client id and secret") }
 
 // MessageID demands a message id on every request of the route, also on those
-// that carry no message; each is good for one request.
+// that carry no message; each is good for one request. In a sandbox, which seals
+// no messages, it demands nothing.
 func MessageID() Requirement { return clientRequirement("message id") }
 
 func (clientRequirement) check(context.Context, *Guard, *Exchange) *Refusal { return nil }
