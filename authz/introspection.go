@@ -15,6 +15,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/gatewright/gatewright/authz/token"
 	"github.com/gatewright/gatewright/storage"
 )
 
@@ -34,13 +35,15 @@ type IntrospectionConfig struct {
 	CacheFor time.Duration
 	// CacheSize bounds the answers kept, 10,000 by default.
 	CacheSize int
-	// Client defaults to one with a timeout of two seconds.
+	// Client defaults to one that follows no redirects. A question takes two
+	// seconds at most, or the client's own timeout.
 	Client *http.Client
 	Now    func() time.Time
 }
 
 // Introspection is a [Verifier] that asks the authorization server. It is safe
 // for concurrent use; concurrent questions about one token share one request.
+// The zero Introspection refuses every token.
 type Introspection struct {
 	cfg    IntrospectionConfig
 	flight singleflight.Group
@@ -52,6 +55,10 @@ type introspected struct {
 	principal *Principal // nil: inactive
 	until     time.Time
 }
+
+// askFor is how long a question may take by a client that sets no limit: it is
+// asked apart from the requests that wait for it, and would outlive them.
+const askFor = 2 * time.Second
 
 // NewIntrospection checks the configuration; an error names the field.
 func NewIntrospection(cfg IntrospectionConfig) (*Introspection, error) {
@@ -73,7 +80,7 @@ func NewIntrospection(cfg IntrospectionConfig) (*Introspection, error) {
 		cfg.CacheSize = 10_000
 	}
 	if cfg.Client == nil {
-		cfg.Client = &http.Client{Timeout: 2 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+		cfg.Client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	}
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -84,6 +91,12 @@ func NewIntrospection(cfg IntrospectionConfig) (*Introspection, error) {
 // Verify implements [Verifier]. A server that cannot be asked, or that answers
 // with anything but a well-formed 200, is a refusal with 503.
 func (i *Introspection) Verify(ctx context.Context, bearer string) (*Principal, error) {
+	if i == nil || i.cfg.Client == nil {
+		return nil, unavailable("introspection_not_configured", nil)
+	}
+	if len(bearer) > token.MaxAccessSize { // the server would refuse the question
+		return nil, tokenInvalid("token_unreadable", nil)
+	}
 	key := sha256.Sum256([]byte(bearer))
 	now := i.cfg.Now()
 	if hit, ok := i.cached(key, now); ok {
@@ -92,7 +105,13 @@ func (i *Introspection) Verify(ctx context.Context, bearer string) (*Principal, 
 	// The question must not die with the first of several that ask it.
 	asked := i.flight.DoChan(string(key[:]), func() (any, error) {
 		began := i.cfg.Now()
-		p, err := i.ask(context.WithoutCancel(ctx), bearer)
+		within := context.WithoutCancel(ctx)
+		if i.cfg.Client.Timeout <= 0 {
+			var cancel context.CancelFunc
+			within, cancel = context.WithTimeout(within, askFor)
+			defer cancel()
+		}
+		p, err := i.ask(within, bearer)
 		if err != nil {
 			return introspected{}, err
 		}
