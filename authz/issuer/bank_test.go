@@ -131,6 +131,7 @@ func newBank(t *testing.T) *bank {
 	})
 	mux.Handle("GET /branches", guard.Require(authz.Identified())(echo))
 	mux.Handle("GET /fx_rates", guard.Require(authz.WithSecret())(echo))
+	mux.Handle("GET /once", guard.Require(authz.Identified(), authz.MessageID())(echo))
 	mux.Handle("GET /panics", recovering(guard.Require(authz.Identified())(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"half":`)
 		panic(http.ErrAbortHandler)

@@ -262,3 +262,35 @@ func TestBankTokenShownUnaskedMustBeRight(t *testing.T) {
 		}
 	}
 }
+
+// A request without a message has a message id where the route demands one, and
+// has it once.
+func TestBankMessageIDOfARequestWithoutMessage(t *testing.T) {
+	t.Parallel()
+	b := newBank(t)
+	partner := &http.Client{Transport: b.base(b.certs["partner"]), Timeout: 30 * time.Second} // which adds no message id
+	stranger := &http.Client{Transport: b.base(b.certs["stranger"]), Timeout: 30 * time.Second}
+	for _, tc := range []struct {
+		name   string
+		caller *http.Client
+		id     string
+		path   string
+		msgID  string
+		status int
+	}{
+		{"none", partner, "partner", "/once", "", 400},
+		{"fresh", partner, "partner", "/once", "q-1", 200},
+		{"used", partner, "partner", "/once", "q-1", 409},
+		{"used, on a route that demands none", partner, "partner", "/branches", "q-1", 200},
+		{"another client's", stranger, "stranger", "/once", "q-1", 200},
+		{"another", partner, "partner", "/once", "q-2", 200},
+	} {
+		headers := []string{"X-IBM-Client-Id", tc.id}
+		if tc.msgID != "" {
+			headers = append(headers, "MsgId", tc.msgID)
+		}
+		if a, err := b.send(tc.caller, "GET", tc.path, "", headers...); err != nil || a.Status != tc.status {
+			t.Errorf("%s: %v %d %s", tc.name, err, a.Status, a.Body)
+		}
+	}
+}
