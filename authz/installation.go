@@ -219,15 +219,31 @@ func isLoopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// Close stops the background work and writes what waits for the audit trail.
-// The store stays open: it is the host's.
+// Close stops the background work and writes what waits for the audit trail,
+// within the context's time: an error says what was not done by then. The store
+// stays open: it is the host's, to be closed after. Close may be called again.
 func (in *Installation) Close(ctx context.Context) error {
 	in.cancel()
-	in.done.Wait()
-	if err := in.uses.flush(ctx); err != nil {
-		in.cfg.Logger.Warn("last uses were not written", "cause", err)
+	stopped := make(chan struct{})
+	go func() {
+		in.done.Wait()
+		close(stopped)
+	}()
+	var late error
+	select {
+	case <-stopped:
+	case <-ctx.Done():
+		late = fmt.Errorf("authz: background work is still under way: %w", context.Cause(ctx))
 	}
-	return in.recorder.Close(ctx)
+	if late == nil {
+		if err := in.uses.flush(ctx); err != nil {
+			in.cfg.Logger.Warn("last uses were not written", "cause", err)
+		}
+	}
+	if err := in.recorder.Close(ctx); err != nil {
+		return errors.Join(late, fmt.Errorf("authz: the audit trail is not written to its end: %w", err))
+	}
+	return late
 }
 
 // Guard returns a guard that verifies tokens in this process.
