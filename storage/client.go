@@ -49,8 +49,7 @@ type Client struct {
 	Scopes       []string
 	Audiences    []string
 	RedirectURIs []string
-	// Origins may call the token, revocation and metadata endpoints from a
-	// browser (CORS).
+	// Origins may call the token and revocation endpoints from a browser (CORS).
 	Origins []string
 
 	Lifetimes Lifetimes

@@ -39,6 +39,29 @@ var errID = errors.New("storage: an id has 32 lower-case hexadecimal digits")
 // String writes the id as 32 lower-case hexadecimal digits.
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
 
+// MarshalText implements [encoding.TextMarshaler] with what String writes; the
+// zero ID is empty.
+func (id ID) MarshalText() ([]byte, error) {
+	if id.IsZero() {
+		return nil, nil
+	}
+	return []byte(id.String()), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. Text that MarshalText does
+// not write is an error, and leaves the ID as it was.
+func (id *ID) UnmarshalText(text []byte) error {
+	if len(text) == 0 {
+		*id = ID{}
+		return nil
+	}
+	read, err := ParseID(string(text))
+	if err == nil {
+		*id = read
+	}
+	return err
+}
+
 // IsZero reports whether the id names nothing.
 func (id ID) IsZero() bool { return id == ID{} }
 

@@ -2,7 +2,9 @@ package storage_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +31,30 @@ func ExampleParseID() {
 	// Output:
 	// 2026-03-01 12:00:00.123 +0000 UTC <nil>
 	// storage: an id has 32 lower-case hexadecimal digits
+}
+
+// In JSON an id is its text, so that what a host lists can be named again.
+func ExampleID_MarshalText() {
+	given := map[string]storage.ID{"id": {0x01, 0x9c, 15: 0x99}, "none": {}}
+	text, err := json.Marshal(given)
+	fmt.Println(string(text), err)
+	var read map[string]storage.ID
+	err = json.Unmarshal(text, &read)
+	fmt.Println(maps.Equal(given, read), err)
+	// Output:
+	// {"id":"019c0000000000000000000000000099","none":""} <nil>
+	// true <nil>
+}
+
+func TestIDTextRefuses(t *testing.T) {
+	t.Parallel()
+	was := storage.NewID(time.Now())
+	for _, text := range []string{`"0"`, `"` + strings.Repeat("A", 32) + `"`, `"` + strings.Repeat("0", 33) + `"`, `[1,2]`, `{}`, `7`} {
+		id := was
+		if err := json.Unmarshal([]byte(text), &id); err == nil || id != was {
+			t.Errorf("%s: %v %v, want an error and the id as it was", text, id, err)
+		}
+	}
 }
 
 func TestNewIDSortsByTime(t *testing.T) {
