@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -206,6 +207,8 @@ func checkIssuer(issuer string) error {
 		return errors.New("authz: Config.Issuer is required: the https URL of this authorization server")
 	case err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil || u.ForceQuery:
 		return fmt.Errorf("authz: Config.Issuer %q is not an absolute URL without query, fragment and user", issuer)
+	case strings.ContainsAny(u.Path, "{} \t"):
+		return fmt.Errorf("authz: Config.Issuer %q: its path has a brace or a space", issuer)
 	case u.Scheme == "https":
 		return nil
 	case u.Scheme == "http" && isLoopback(u.Hostname()):

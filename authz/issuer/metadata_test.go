@@ -7,7 +7,11 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/gatewright/gatewright/authz"
 	"github.com/gatewright/gatewright/authz/issuer"
+	"github.com/gatewright/gatewright/authz/keyring"
+	"github.com/gatewright/gatewright/policy"
+	"github.com/gatewright/gatewright/storage/memory"
 )
 
 func TestMetadataIsTrueAndSigned(t *testing.T) {
@@ -50,6 +54,39 @@ func TestMetadataIsTrueAndSigned(t *testing.T) {
 		t.Error("metadata may be cached")
 	}
 	w.want(w.do(w.request("POST", "/oauth2/jwks", "", "")), 405, "invalid_request")
+}
+
+// What the server's own mux could not serve, or would serve elsewhere than its
+// metadata says, refuses to start.
+func TestIssuerAndPrefixArePlain(t *testing.T) {
+	t.Parallel()
+	decider, err := policy.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(name, prefix string) error {
+		s, err := issuer.New(t.Context(), issuer.Config{Issuer: name, Prefix: prefix, Store: memory.New(), Keys: []keyring.Root{keyring.NewRoot()},
+			Policy: decider, Profile: authz.Merchant()})
+		if err == nil {
+			err = s.Close(t.Context())
+		}
+		return err
+	}
+	for _, prefix := range []string{"oauth2", "/", "//", "/oauth2/", "/a/../b", "/./a", "/a//b", "/{a}", "/a?b", "/a#b", "/a b", "/a%2Fb"} {
+		if err := start("https://as.example", prefix); err == nil || !strings.Contains(err.Error(), "Config.Prefix") {
+			t.Errorf("prefix %q: %v", prefix, err)
+		}
+	}
+	for _, path := range []string{"/{", "/{tenant}", "/%7Btenant%7D", "/a b", "/a%20b"} {
+		if err := start("https://as.example"+path, ""); err == nil || !strings.Contains(err.Error(), "Config.Issuer") {
+			t.Errorf("issuer path %q: %v", path, err)
+		}
+	}
+	for name, prefix := range map[string]string{"https://as.example": "/auth/v2", "https://as.example/": "/a", "https://as.example/tenants/acme": ""} {
+		if err := start(name, prefix); err != nil {
+			t.Errorf("%s, prefix %q: %v", name, prefix, err)
+		}
+	}
 }
 
 func TestMetadataPath(t *testing.T) {

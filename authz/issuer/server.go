@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 
@@ -25,7 +26,8 @@ import (
 // required, as in [authz.Config]; without SignIn there is no authorization
 // endpoint.
 type Config struct {
-	// Issuer is the URL that names this server; its endpoints lie below it.
+	// Issuer is the URL that names this server; its endpoints lie at the same host,
+	// below Prefix, whatever path the URL has.
 	Issuer string
 	// Store keeps everything. It stays the host's to close.
 	Store storage.Store
@@ -81,7 +83,7 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 	if cfg.Prefix == "" {
 		cfg.Prefix = "/oauth2"
 	}
-	if !strings.HasPrefix(cfg.Prefix, "/") || strings.HasSuffix(cfg.Prefix, "/") || strings.ContainsAny(cfg.Prefix, "{}? #") {
+	if !strings.HasPrefix(cfg.Prefix, "/") || cfg.Prefix == "/" || path.Clean(cfg.Prefix) != cfg.Prefix || strings.ContainsAny(cfg.Prefix, "{}? #%") {
 		return nil, fmt.Errorf("issuer: Config.Prefix %q: it begins with a slash, does not end with one, and is a plain path", cfg.Prefix)
 	}
 	in, err := authz.Open(ctx, authz.Config{Issuer: cfg.Issuer, Store: cfg.Store, Keys: cfg.Keys, Policy: cfg.Policy,
