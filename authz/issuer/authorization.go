@@ -60,9 +60,7 @@ func (a *authorization) run() error {
 	switch a.r.Method {
 	case http.MethodGet, http.MethodPost:
 	default:
-		e := wire.InvalidRequest("method", "Use GET or POST.")
-		e.Status = http.StatusMethodNotAllowed
-		return e
+		return wire.MethodNotAllowed("GET, POST", "Use GET or POST.")
 	}
 	form, err := a.readForm()
 	if err != nil {
@@ -271,6 +269,9 @@ func (s *Server) showError(w http.ResponseWriter, r *http.Request, refusal *wire
 	}
 	if refusal.RetryAfter > 0 {
 		w.Header().Set("Retry-After", "1")
+	}
+	if refusal.Allow != "" {
+		w.Header().Set("Allow", refusal.Allow)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")

@@ -106,10 +106,7 @@ func (s *Server) JWKS() http.Handler {
 func public(get http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
-			w.Header().Set("Allow", "GET, HEAD")
-			e := wire.InvalidRequest("method", "Use GET.")
-			e.Status = http.StatusMethodNotAllowed
-			e.Write(w)
+			wire.MethodNotAllowed("GET, HEAD", "Use GET.").Write(w)
 			return
 		}
 		w.Header().Set("Access-Control-Allow-Origin", "*")

@@ -110,6 +110,13 @@ func TestTokenRequestRefusals(t *testing.T) {
 		a := w.do(w.request(method, "/oauth2/token", form, "grant_type=client_credentials"))
 		w.want(a, 405, "invalid_request")
 	}
+	for path, allow := range map[string]string{"/oauth2/token": "POST", "/oauth2/revoke": "POST", "/oauth2/introspect": "POST", "/oauth2/authorize": "GET, POST"} {
+		a := w.do(w.request("PUT", path, form, "grant_type=client_credentials"))
+		w.want(a, 405, "invalid_request")
+		if got := a.Header.Get("Allow"); got != allow { // RFC 9110 section 15.5.6
+			t.Errorf("%s: Allow %q, want %q", path, got, allow)
+		}
+	}
 }
 
 func TestJSONSpellings(t *testing.T) {

@@ -51,9 +51,7 @@ func (a Accept) Read(r *http.Request) (form url.Values, objects map[string]map[s
 // readBody checks what surrounds the body, and reads it.
 func (a Accept) readBody(r *http.Request) (body []byte, isForm bool, refusal *wire.Error) {
 	if r.Method != http.MethodPost {
-		e := wire.InvalidRequest("method", "Use POST.")
-		e.Status = http.StatusMethodNotAllowed
-		return nil, false, e
+		return nil, false, wire.MethodNotAllowed("POST", "Use POST.")
 	}
 	if r.URL.RawQuery != "" || r.URL.ForceQuery {
 		return nil, false, wire.InvalidRequest("query", "Send parameters in the body; this endpoint takes none in the URL, secrets least of all.")

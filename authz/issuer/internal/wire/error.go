@@ -21,6 +21,8 @@ type Error struct {
 	// Challenge goes to WWW-Authenticate.
 	Challenge  string
 	RetryAfter time.Duration
+	// Allow names the methods that a resource takes, for a 405.
+	Allow string
 	// Reason is exact, stable, and for the audit trail.
 	Reason string
 	Cause  error
@@ -40,6 +42,12 @@ func (e *Error) Unwrap() error { return e.Cause }
 // InvalidRequest refuses a request that is malformed.
 func InvalidRequest(reason, description string) *Error {
 	return &Error{Status: http.StatusBadRequest, Code: "invalid_request", Reason: reason, Description: description}
+}
+
+// MethodNotAllowed refuses a method, and names those that work (RFC 9110 section
+// 15.5.6).
+func MethodNotAllowed(allow, description string) *Error {
+	return &Error{Status: http.StatusMethodNotAllowed, Code: "invalid_request", Reason: "method", Description: description, Allow: allow}
 }
 
 // BodyTooLarge refuses a body over the limit.
@@ -125,6 +133,9 @@ func (e *Error) Write(w http.ResponseWriter) {
 	h := w.Header()
 	if e.Challenge != "" {
 		h.Set("WWW-Authenticate", e.Challenge)
+	}
+	if e.Allow != "" {
+		h.Set("Allow", e.Allow)
 	}
 	problem.SetRetryAfter(h, e.RetryAfter)
 	WriteJSON(w, e.Status, struct {
