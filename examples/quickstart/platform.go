@@ -28,15 +28,15 @@ func newPlatform(ctx context.Context, flags *example.Flags, base string) (_ *pla
 			_ = p.close()
 		}
 	}()
-	root, err := flags.Root()
-	if err != nil {
-		return nil, err
-	}
 	store, closeStore, err := flags.OpenStore(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p.closers = append(p.closers, closeStore)
+	root, err := flags.RootOf(ctx, store)
+	if err != nil {
+		return nil, err
+	}
 	policies, err := policy.Default()
 	if err != nil {
 		return nil, err

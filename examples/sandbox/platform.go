@@ -55,14 +55,14 @@ func newBank(ctx context.Context, flags *example.Flags, url string) (_ *bank, er
 			_ = b.close()
 		}
 	}()
-	if b.root, err = flags.Root(); err != nil {
-		return nil, err
-	}
 	store, closeStore, err := flags.OpenStore(ctx)
 	if err != nil {
 		return nil, err
 	}
 	b.store, b.closers = store, append(b.closers, closeStore)
+	if b.root, err = flags.RootOf(ctx, store); err != nil {
+		return nil, err
+	}
 	policies, err := policy.Default()
 	if err != nil {
 		return nil, err
