@@ -78,12 +78,9 @@ func (a *authorization) run() error {
 	if a.r.Method == http.MethodPost && form.Has("decision") {
 		return a.decide(form)
 	}
-	person, ok := a.cfg.SignIn.Person(a.w, a.r, a.request)
+	person, ok, err := a.person()
 	if !ok {
-		return a.request.unanswered()
-	}
-	if person.Subject == "" || person.Session == "" {
-		return errors.New("issuer: SignIn.Person returned a person without Subject or Session")
+		return err
 	}
 	if a.request.Prompts("none") {
 		// Consent is always asked for, so that without a page there is none.
@@ -93,6 +90,22 @@ func (a *authorization) run() error {
 		return err
 	}
 	return a.ask(person)
+}
+
+// person asks the host who is signed in. Without anybody, the error is what the
+// client is to be told, nil if the host has answered by itself. A host that
+// refused has refused, whomever it returns as well.
+func (a *authorization) person() (Person, bool, error) {
+	person, ok := a.cfg.SignIn.Person(a.w, a.r, a.request)
+	switch {
+	case a.request.refusal != nil:
+		return Person{}, false, a.request.refusal
+	case !ok:
+		return Person{}, false, nil
+	case person.Subject == "" || person.Session == "":
+		return Person{}, false, errors.New("issuer: SignIn.Person returned a person without Subject or Session")
+	}
+	return person, true, nil
 }
 
 // readForm reads the body of a POST, once, within limits.

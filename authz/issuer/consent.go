@@ -61,9 +61,9 @@ func (a *authorization) requestHash() []byte {
 // decide takes the answer to a question: from the same session and person, about
 // the same request, once.
 func (a *authorization) decide(form url.Values) error {
-	person, ok := a.cfg.SignIn.Person(a.w, a.r, a.request)
+	person, ok, err := a.person()
 	if !ok {
-		return a.request.unanswered()
+		return err
 	}
 	decision := form.Get("decision")
 	if decision != "allow" && decision != "deny" {

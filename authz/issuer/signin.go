@@ -93,19 +93,13 @@ func (r *AuthorizationRequest) Prompts(value string) bool {
 }
 
 // Refuse has the client told by redirect that the request failed, with an OAuth
-// error code such as "login_required" or "access_denied". [SignIn].Person calls
-// it, writes nothing, and returns false.
+// error code such as "login_required" or "access_denied", which it is if none is
+// given. [SignIn].Person calls it, writes nothing, and returns false.
 func (r *AuthorizationRequest) Refuse(code, description string) {
-	r.refusal = &wire.Error{Status: http.StatusForbidden, Code: code, Reason: "sign_in_" + code, Description: description}
-}
-
-// unanswered is what the client is to be told when nobody is signed in: nothing,
-// unless the sign-in has refused.
-func (r *AuthorizationRequest) unanswered() error {
-	if r.refusal == nil {
-		return nil
+	if code == "" {
+		code = "access_denied"
 	}
-	return r.refusal
+	r.refusal = &wire.Error{Status: http.StatusForbidden, Code: code, Reason: "sign_in_" + code, Description: description}
 }
 
 // Consent is a question to a person. It is kept on the server, bound to the
