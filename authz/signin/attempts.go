@@ -18,6 +18,7 @@ const maxAtOnce = 32
 // other, so that each sees the failures of those before it.
 type attempts struct {
 	accounts, addresses *throttle.Throttle
+	both                *throttle.Throttle // an account and an address together
 	all                 chan struct{}
 
 	mu    sync.Mutex
@@ -39,7 +40,11 @@ func newAttempts(limits Attempts, now func() time.Time) (*attempts, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &attempts{accounts: accounts, addresses: addresses, all: make(chan struct{}, maxAtOnce), turns: map[string]*turn{}}, nil
+	both, err := throttle.New(throttle.Config{Limit: limits.AccountAddress, Window: limits.Window, Now: now})
+	if err != nil {
+		return nil, err
+	}
+	return &attempts{accounts: accounts, addresses: addresses, both: both, all: make(chan struct{}, maxAtOnce), turns: map[string]*turn{}}, nil
 }
 
 // attempt is what a failure counts for.
@@ -48,9 +53,15 @@ type attempt struct {
 	address string // empty where it does not count
 }
 
+// key counts for the account at the address.
+func (at attempt) key() string { return at.account + " at " + at.address }
+
 // over reports whether the attempt may not be made, and when to come back.
 func (a *attempts) over(at attempt) (time.Duration, bool) {
 	wait, over := a.accounts.Over(at.account)
+	if w, o := a.both.Over(at.key()); o {
+		wait, over = max(wait, w), true
+	}
 	if at.address != "" {
 		if w, o := a.addresses.Over(at.address); o {
 			wait, over = max(wait, w), true
@@ -61,6 +72,7 @@ func (a *attempts) over(at attempt) (time.Duration, bool) {
 
 func (a *attempts) failed(at attempt) {
 	a.accounts.Failed(at.account)
+	a.both.Failed(at.key())
 	if at.address != "" {
 		a.addresses.Failed(at.address)
 	}

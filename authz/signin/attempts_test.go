@@ -60,6 +60,28 @@ func TestAccountLimit(t *testing.T) {
 	b.wantPage(w.browser().from("192.0.2.77").signIn(authorize(), "bob"), http.StatusOK, consentForm)
 }
 
+// A stranger at one address does not lock a person out at the others.
+func TestOneStrangerLocksNobodyOut(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, believing)
+	stranger := w.browser().from("192.0.2.1")
+	stranger.fail(t, authorize(), "bob", 10)
+	stranger.wantPage(stranger.submit(stranger.get(authorize()), "username", "bob", "password", password), http.StatusTooManyRequests, loginForm)
+	b := w.browser().from("192.0.2.2")
+	b.wantPage(b.signIn(authorize(), "bob"), http.StatusOK, consentForm)
+}
+
+// Addresses together cannot guess on for ever.
+func TestStrangersTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, believing, func(s *setup) { s.Attempts.Account, s.Attempts.AccountAddress = 6, 2 })
+	for i := range 3 {
+		w.browser().from(fmt.Sprintf("192.0.2.%d", i)).fail(t, authorize(), "bob", 2)
+	}
+	b := w.browser().from("192.0.2.77")
+	b.wantPage(b.submit(b.get(authorize()), "username", "bob", "password", password), http.StatusTooManyRequests, loginForm)
+}
+
 // An address that tries many accounts is stopped; an IPv6 one with its network.
 func TestAddressLimit(t *testing.T) {
 	t.Parallel()

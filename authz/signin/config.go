@@ -38,14 +38,20 @@ type Config struct {
 
 // Attempts limits how often a login may fail. Zero members take the default.
 //
-// A failure counts for an account and for an address; above either limit further
-// attempts are refused with 429, the right password too, because finding out
-// would cost a password hash. Address is meant to stay far above what the people
-// behind one address mistype together.
+// A failure counts for an account, for an address, and for both together; above
+// any limit further attempts are refused with 429, the right password too, because
+// finding out would cost a password hash. Account is meant to stay far above
+// AccountAddress, or one stranger at one address could lock a person out
+// everywhere; a browser that the person used before has a limit of its own.
+// Address is meant to stay far above what the people behind one address mistype
+// together.
 type Attempts struct {
-	// Account is how many failures an account may have within Window, 10 by
-	// default.
+	// Account is how many failures an account may have within Window, from all
+	// addresses together; 50 by default.
 	Account int
+	// AccountAddress is how many of them may come from one address: 10 by default,
+	// or Account where that is less.
+	AccountAddress int
 	// Address is how many an address may have, over all accounts; 200 by default
 	// and never below Account.
 	Address int
@@ -87,7 +93,10 @@ func New(cfg Config) (*Pages, error) {
 
 func (a *Attempts) fill() error {
 	if a.Account == 0 {
-		a.Account = 10
+		a.Account = max(50, a.AccountAddress)
+	}
+	if a.AccountAddress == 0 {
+		a.AccountAddress = min(10, a.Account)
 	}
 	if a.Address == 0 {
 		a.Address = max(200, a.Account)
@@ -98,6 +107,8 @@ func (a *Attempts) fill() error {
 	switch {
 	case a.Account < 0:
 		return errors.New("signin: Config.Attempts.Account is negative")
+	case a.AccountAddress < 0 || a.AccountAddress > a.Account:
+		return errors.New("signin: Config.Attempts.AccountAddress must be from 1 to Config.Attempts.Account")
 	case a.Address < a.Account:
 		return errors.New("signin: Config.Attempts.Address is below Config.Attempts.Account: people behind one address would lock each other out")
 	case a.Window < time.Second || a.Window > 24*time.Hour:

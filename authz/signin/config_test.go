@@ -16,15 +16,17 @@ func TestConfigRefusals(t *testing.T) {
 	users, err := signin.NewStaticUsers()
 	must(t, err)
 	for field, cfg := range map[string]signin.Config{
-		"Config.Users":            {},
-		"Config.SessionFor":       {Users: users, SessionFor: time.Second},
-		"Config.SessionFor is 7":  {Users: users, SessionFor: 31 * 24 * time.Hour},
-		"Config.SessionFor is -":  {Users: users, SessionFor: -time.Hour},
-		"Attempts.Account":        {Users: users, Attempts: signin.Attempts{Account: -1}},
-		"Attempts.Address":        {Users: users, Attempts: signin.Attempts{Account: 5, Address: 4}},
-		"Attempts.Address is bel": {Users: users, Attempts: signin.Attempts{Address: -1}},
-		"Attempts.Window":         {Users: users, Attempts: signin.Attempts{Window: time.Millisecond}},
-		"Attempts.Window is 25h":  {Users: users, Attempts: signin.Attempts{Window: 25 * time.Hour}},
+		"Config.Users":                 {},
+		"Config.SessionFor":            {Users: users, SessionFor: time.Second},
+		"Config.SessionFor is 7":       {Users: users, SessionFor: 31 * 24 * time.Hour},
+		"Config.SessionFor is -":       {Users: users, SessionFor: -time.Hour},
+		"Attempts.Account":             {Users: users, Attempts: signin.Attempts{Account: -1}},
+		"Attempts.AccountAddress":      {Users: users, Attempts: signin.Attempts{Account: 5, AccountAddress: 6}},
+		"Attempts.AccountAddress must": {Users: users, Attempts: signin.Attempts{AccountAddress: -1}},
+		"Attempts.Address":             {Users: users, Attempts: signin.Attempts{Account: 5, Address: 4}},
+		"Attempts.Address is bel":      {Users: users, Attempts: signin.Attempts{Address: -1}},
+		"Attempts.Window":              {Users: users, Attempts: signin.Attempts{Window: time.Millisecond}},
+		"Attempts.Window is 25h":       {Users: users, Attempts: signin.Attempts{Window: 25 * time.Hour}},
 	} {
 		if _, err := signin.New(cfg); err == nil || !strings.Contains(err.Error(), field) {
 			t.Errorf("%s: error %v", field, err)
