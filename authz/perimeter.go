@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,25 @@ import (
 type Headers struct {
 	ClientID     string
 	ClientSecret string
+}
+
+// check refuses names that no request could carry (RFC 9110 section 5.1), and one
+// name for both.
+func (h Headers) check() error {
+	if h.ClientID == "" || h.ClientSecret == "" {
+		return fieldError("Headers", "names one header and not the other")
+	}
+	for field, name := range map[string]string{"ClientID": h.ClientID, "ClientSecret": h.ClientSecret} {
+		if strings.ContainsFunc(name, func(c rune) bool {
+			return c <= ' ' || c > '~' || strings.ContainsRune("\"(),/:;<=>?@[\\]{}", c)
+		}) {
+			return fieldError("Headers."+field, "is no header name: use letters, digits and hyphens")
+		}
+	}
+	if strings.EqualFold(h.ClientID, h.ClientSecret) {
+		return fieldError("Headers", "names one header twice: id and secret need one each")
+	}
+	return nil
 }
 
 // perimeter is what a client passes before its token is looked at: the controls
@@ -51,8 +71,8 @@ func newPerimeter(in *Installation) (*perimeter, error) {
 	if cfg.Headers == (Headers{}) {
 		cfg.Headers = Headers{ClientID: "X-IBM-Client-Id", ClientSecret: "X-IBM-Client-Secret"}
 	}
-	if cfg.Headers.ClientID == "" || cfg.Headers.ClientSecret == "" {
-		return nil, fieldError("Headers", "names one header and not the other")
+	if err := cfg.Headers.check(); err != nil {
+		return nil, err
 	}
 	b := &perimeter{in: in, profile: p, headers: cfg.Headers, address: cfg.ClientIP}
 	if err := b.addresses(cfg); err != nil {

@@ -440,12 +440,17 @@ func TestHalfConfiguredProductionRefusesToStart(t *testing.T) {
 	t.Parallel()
 	keys := bankKeys(t)
 	for field, break_ := range map[string]func(*issuer.Config){
-		"ClientIP":                    func(c *issuer.Config) { c.ClientIP = nil },
-		"ClientCertificates":          func(c *issuer.Config) { c.ClientCertificates = nil },
-		"Message":                     func(c *issuer.Config) { c.Message = nil },
-		"MayActFor":                   func(c *issuer.Config) { c.MayActFor = nil },
-		"OwnsAccount":                 func(c *issuer.Config) { c.OwnsAccount = nil },
-		"Headers":                     func(c *issuer.Config) { c.Headers = authz.Headers{ClientID: "X-Client"} },
+		"ClientIP":           func(c *issuer.Config) { c.ClientIP = nil },
+		"ClientCertificates": func(c *issuer.Config) { c.ClientCertificates = nil },
+		"Message":            func(c *issuer.Config) { c.Message = nil },
+		"MayActFor":          func(c *issuer.Config) { c.MayActFor = nil },
+		"OwnsAccount":        func(c *issuer.Config) { c.OwnsAccount = nil },
+		"Headers":            func(c *issuer.Config) { c.Headers = authz.Headers{ClientID: "X-Client"} },
+		"Headers names one header twice": func(c *issuer.Config) {
+			c.Headers = authz.Headers{ClientID: "X-Client", ClientSecret: "x-client"}
+		},
+		"Headers.ClientID":            func(c *issuer.Config) { c.Headers = authz.Headers{ClientID: "X Client", ClientSecret: "X-Secret"} },
+		"Headers.ClientSecret":        func(c *issuer.Config) { c.Headers = authz.Headers{ClientID: "X-Client", ClientSecret: "X-Secret:"} },
 		"Profile.MutualTLS":           func(c *issuer.Config) { c.Profile.MutualTLS = false },
 		"Profile.AddressList":         func(c *issuer.Config) { c.Profile.AddressList = false },
 		"Profile.SealedMessages":      func(c *issuer.Config) { c.Profile.SealedMessages = false },

@@ -57,6 +57,12 @@ func TestAttach(t *testing.T) {
 	if err := w.pages.Attach(w.server.Installation()); err == nil {
 		t.Error("attached twice")
 	}
+	// A nil pointer is no nil SignIn, and the server must not start on it.
+	for _, none := range []*signin.Pages{nil, {}} {
+		if err := none.Attach(w.server.Installation()); err == nil || !strings.Contains(err.Error(), "signin: these Pages") {
+			t.Errorf("pages that New did not make: %v", err)
+		}
+	}
 }
 
 // Ids that do not fit into a cookie are a fault that is told, not a session that

@@ -34,6 +34,9 @@ var (
 // Attach implements [issuer.Attacher]: the pages take their keys, clock, store
 // and audit trail from the installation.
 func (p *Pages) Attach(in *authz.Installation) error {
+	if p == nil || p.cfg.Users == nil {
+		return errors.New("signin: these Pages are nil or zero: make them with New, and for none leave SignIn out")
+	}
 	if p.in != nil {
 		return errors.New("signin: Pages serve one server; make others with New")
 	}
