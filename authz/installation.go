@@ -81,7 +81,8 @@ type Config struct {
 
 // Installation is what both halves share: keys, tokens, the change feed, caches
 // of records, and the audit trail, over one store. It is safe for concurrent
-// use. Several installations, in as many processes, may share a store.
+// use. Several installations, in as many processes, may share a store. Make it
+// with [Open]; the zero Installation is not usable.
 type Installation struct {
 	cfg      Config
 	ring     *keyring.Ring

@@ -43,7 +43,8 @@ type metadata struct {
 }
 
 // Metadata returns the authorization server metadata (RFC 8414), with the same
-// statements signed as signed_metadata (section 2.1).
+// statements signed as signed_metadata (section 2.1). The endpoints that it names
+// are those of ServeHTTP, below Prefix, wherever else they are mounted as well.
 func (s *Server) Metadata() http.Handler {
 	withSecret := []string{"client_secret_basic", "client_secret_post"}
 	m := metadata{Issuer: s.cfg.Issuer, TokenEndpoint: s.endpoint("token"), RevocationEndpoint: s.endpoint("revoke"),

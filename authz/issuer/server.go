@@ -66,7 +66,8 @@ type Config struct {
 	Now    func() time.Time
 }
 
-// Server is the authorization server. It is safe for concurrent use.
+// Server is the authorization server. It is safe for concurrent use. Make it with
+// [New]; the zero Server is not usable.
 type Server struct {
 	cfg    Config
 	in     *authz.Installation
