@@ -49,12 +49,16 @@ type Refused struct {
 	Reason string
 }
 
-// Error describes the refusal.
+// Error describes the refusal, and says what to do.
 func (r *Refused) Error() string {
-	if r.Reason == "" {
-		return r.Err.Error()
+	text := r.Err.Error()
+	if r.Reason != "" {
+		text += ": " + r.Reason
 	}
-	return r.Err.Error() + ": " + r.Reason
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	return text
 }
 
 // Unwrap returns the sentinel.

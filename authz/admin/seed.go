@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/gatewright/gatewright/storage"
@@ -73,7 +75,7 @@ func (s *Service) checkSeed(ctx context.Context, c *storage.Client, secret strin
 		return invalid("client_secret", fmt.Sprintf("at least %d random characters; token.NewSecret makes one", minSecret))
 	}
 	if err := cmp.Or(checkRedirectURIs(c.RedirectURIs, slices.Contains(c.GrantTypes, "authorization_code")), s.checkSubscriptions(c.Subscriptions),
-		s.checkAddresses(c.Prefixes), checkLifetimes(c.Lifetimes), s.checkTestIDs(c.TestIDs)); err != nil {
+		checkOrigins(c.Origins), s.checkAddresses(c.Prefixes), checkLifetimes(c.Lifetimes), s.checkTestIDs(c.TestIDs)); err != nil {
 		return err
 	}
 	if len(c.Roles) == 0 {
@@ -83,6 +85,19 @@ func (s *Service) checkSeed(ctx context.Context, c *storage.Client, secret strin
 		return err
 	}
 	return s.mayGive(ctx, Host(), rights{organization: c.Organization, roles: c.Roles})
+}
+
+// checkOrigins wants each origin as browsers send it (RFC 6454 section 6.2): one
+// that is written otherwise would never match.
+func checkOrigins(origins []string) error {
+	for _, origin := range origins {
+		u, err := url.Parse(origin)
+		if err != nil || u.Hostname() == "" || origin != strings.ToLower(u.Scheme+"://"+u.Host) || strings.HasSuffix(u.Host, ":") ||
+			strings.ContainsAny(u.Host, "*, ") || u.Scheme == "https" && u.Port() == "443" || u.Scheme == "http" && u.Port() == "80" {
+			return invalid("origins", "origins as browsers send them: scheme, host in lower case, and the port unless it is the usual one, such as https://shop.example")
+		}
+	}
+	return nil
 }
 
 // EnsureMember makes a person a member unless they are one, and reports whether
