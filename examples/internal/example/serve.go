@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -42,6 +43,10 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	failed   chan error
+	// leaving is set once no more connections are taken, open counts those that
+	// there still are.
+	leaving atomic.Bool
+	open    atomic.Int64
 }
 
 // Listen takes the address, so that the URL is known before there is a handler.
@@ -69,13 +74,32 @@ func (s *Server) Addr() string { return s.listener.Addr().String() }
 
 // Start serves the handler.
 func (s *Server) Start(handler http.Handler) {
-	s.http = &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
+	s.http = &http.Server{Handler: s.sayingGoodbye(handler), ConnState: s.count, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: log.New(withoutHandshakes{os.Stderr}, "", log.LstdFlags)}
 	go func() {
-		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 			s.failed <- err
 		}
 	}()
+}
+
+// sayingGoodbye tells clients with their last answer that the connection closes.
+func (s *Server) sayingGoodbye(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.leaving.Load() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) count(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		s.open.Add(1)
+	case http.StateClosed, http.StateHijacked:
+		s.open.Add(-1)
+	}
 }
 
 // withoutHandshakes leaves out of the server's log that somebody was turned away
@@ -99,15 +123,26 @@ func (s *Server) Wait(ctx context.Context) error {
 	}
 }
 
-// Drain lets requests under way finish, within ten seconds; who takes longer, for
-// instance to send a body, is cut off.
+// Drain takes no more connections and lets requests under way finish, within ten
+// seconds; who takes longer, for instance to send a body, is cut off. Connections
+// that are in use are closed by their next answer, which says so: closed between
+// two requests, they would fail the one that is being sent. Idle ones wait for it
+// only a moment.
 func (s *Server) Drain() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	_ = s.listener.Close() // first: who is told to leave must not come back
+	s.leaving.Store(true)
+	for began := time.Now(); s.open.Load() > 0 && time.Since(began) < 300*time.Millisecond; {
+		time.Sleep(10 * time.Millisecond)
+	}
 	err := s.http.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		slog.Warn("requests still under way after ten seconds were cut off")
-		return s.http.Close()
+		err = s.http.Close()
+	}
+	if errors.Is(err, net.ErrClosed) { // the listener, which is closed already
+		return nil
 	}
 	return err
 }
