@@ -3,7 +3,6 @@ package interop_test
 import (
 	"context"
 	"testing"
-	"time"
 
 	"github.com/gatewright/gatewright/adapters/gormstore"
 	"github.com/gatewright/gatewright/storage"
@@ -45,13 +44,11 @@ func TestStore(t *testing.T) {
 			// One database for all: making tables for each test would take longer
 			// than the tests.
 			dsn := d.make(t)
-			// What is tested is what commands do, not how quick the machine is.
-			patient := gormstore.Options{Writers: 2, Timeout: time.Minute}
-			store := newStore(t, d.open(t, dsn), patient)
+			store := newStore(t, d.open(t, dsn), gormstore.Options{Writers: 2})
 			storagetest.Options{
 				Shared: true,
 				Another: func(t *testing.T, _ storage.Store) storage.Store {
-					return newStore(t, d.open(t, dsn), patient)
+					return newStore(t, d.open(t, dsn), gormstore.Options{})
 				},
 			}.Run(t, func(*testing.T) storage.Store { return store })
 		})
